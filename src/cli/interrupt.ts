@@ -1,0 +1,33 @@
+import { say } from './shared.js';
+
+/** Exit statuses of a process that a signal ended, as shells count them. */
+const ENDED_BY = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Turns the first SIGINT or SIGTERM into an AbortSignal, and lets the second end the process. A
+ * reader of the output that goes away (`| head`) aborts too, without a word.
+ *
+ * @returns the signal, and what takes the handlers away again
+ */
+export function interruptible(): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const onSignal = (name: keyof typeof ENDED_BY): void => {
+    if (controller.signal.aborted) process.exit(ENDED_BY[name]);
+    say(`\n${name}: stopping after this batch; once more stops at once`);
+    controller.abort();
+  };
+  const onOutputError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.stdout.on('error', onOutputError);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}

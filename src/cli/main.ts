@@ -1,0 +1,41 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT, VERSION, type ExitStatus } from '../index.js';
+import { addDemo } from './commands/demo.js';
+import { addMigrate } from './commands/migrate.js';
+import { addReconcile } from './commands/reconcile.js';
+import { addSync } from './commands/sync.js';
+import { errorLines } from './output.js';
+import { say } from './shared.js';
+
+/**
+ * Runs one command. Only here the exit status is set, and the process ends by itself once
+ * everything is closed.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  let status: ExitStatus = EXIT.ok;
+  const setStatus = (value: ExitStatus): void => {
+    status = value;
+  };
+  const program = new Command('trueup')
+    .description('a ledger-first coin economy for PostgreSQL')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(--help shows what is possible)');
+  addReconcile(program, setStatus);
+  addSync(program, setStatus);
+  addMigrate(program, setStatus);
+  addDemo(program, setStatus);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    status = failure(error);
+  }
+  process.exitCode = status;
+}
+
+function failure(error: unknown): ExitStatus {
+  // Commander has printed its message already; help and version count as success.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  say(errorLines(error));
+  return EXIT.error;
+}

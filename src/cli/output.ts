@@ -1,0 +1,90 @@
+import type { Finding } from '../core/drift.js';
+import { messageOf, TrueupError } from '../core/errors.js';
+import type { ReconcileProblem, ReconcileSummary } from '../index.js';
+
+/** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
+
+const FIELD_NAMES = {
+  balance: 'balance',
+  lifetimeEarnings: 'lifetime earnings',
+  pendingBalance: 'pending balance',
+  balanceAfter: 'balance after',
+} as const;
+
+const CAUSE_NOTES = {
+  no_history: '  (no history: not repaired)',
+  wallet_missing: '  (there is no such wallet: not repaired)',
+  profile_missing: '  (there is no such profile: not repaired)',
+  unknown: '',
+} as const;
+
+/** `user 1  profile balance 0 -> 494` */
+export function findingLine(finding: Finding): string {
+  const field = FIELD_NAMES[finding.field];
+  const change = `${finding.cached ?? 'null'} -> ${finding.expected}`;
+  const note = finding.repaired ? '  repaired' : CAUSE_NOTES[finding.cause];
+  return `${whose(finding)}  ${finding.part} ${field} ${change}${note}`;
+}
+
+function whose({ userId, walletId, profileId }: Finding): string {
+  if (userId !== null) return `user ${userId}`;
+  return walletId === null ? `profile ${profileId ?? 'null'}` : `wallet ${walletId}`;
+}
+
+/** One JSON line for a finding: ids and amounts are text. */
+export function findingJson(finding: Finding): string {
+  return JSON.stringify({ type: 'finding', ...finding });
+}
+
+/** One JSON line for a run; it is always the last. */
+export function summaryJson(summary: ReconcileSummary): string {
+  return JSON.stringify({ type: 'summary', ...summary });
+}
+
+/** One JSON line for a wallet that was left as it is. */
+export function problemJson(problem: ReconcileProblem): string {
+  return JSON.stringify(problem);
+}
+
+export function problemLine(problem: ReconcileProblem): string {
+  const who = problem.userId === null ? '' : ` of user ${problem.userId}`;
+  const what = problem.type === 'skip' ? 'skipped' : 'could not be repaired';
+  return `wallet ${problem.walletId}${who} ${what}: ${problem.message}`;
+}
+
+/** The end of a run, in two lines. */
+export function summaryLines(summary: ReconcileSummary): string {
+  const counts = [
+    `checked ${String(summary.checked)}`,
+    `drifted ${String(summary.drifted)}`,
+    `balance drifts ${String(summary.balanceDrifts)}`,
+    `earnings drifts ${String(summary.earningsDrifts)}`,
+    `findings ${String(summary.findings)}`,
+    `repaired ${String(summary.repaired)}`,
+    `skipped ${String(summary.skipped)}`,
+    `errors ${String(summary.errors)}`,
+    `seconds ${summary.seconds.toFixed(2)}`,
+  ];
+  return `${counts.join('  ')}\n${verdict(summary)}`;
+}
+
+function verdict(summary: ReconcileSummary): string {
+  const left = summary.findings - summary.repaired;
+  const sentences = [
+    ...(summary.findings === 0 ? ['nothing drifted'] : []),
+    ...(summary.repaired > 0 && left === 0 ? ['all that drifted was repaired'] : []),
+    ...(!summary.dryRun && left > 0 ? [`${String(left)} findings could not be repaired`] : []),
+    ...(summary.skipped > 0 ? ['some wallets were locked and left as they are: run again'] : []),
+    ...(summary.dryRun ? ['dry run: nothing was changed'] : []),
+    ...(summary.incomplete === 'limit' ? ['incomplete: the limit was reached'] : []),
+    ...(summary.incomplete === 'interrupted' ? ['incomplete: interrupted'] : []),
+  ];
+  return sentences.join('; ');
+}
+
+/** An error as a person reads it on stderr: what happened, its code, what to do. */
+export function errorLines(error: unknown): string {
+  if (!(error instanceof TrueupError)) return `trueup: ${messageOf(error)}`;
+  const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
+  return `trueup: ${error.message} [${error.code}]${hint}`;
+}

@@ -1,0 +1,43 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import type { TrueupOptions } from '../index.js';
+
+/** The options that every command has. */
+export interface CommonOptions {
+  readonly config?: string;
+  readonly databaseUrl?: string;
+}
+
+/** Adds them to a command. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .option('--config <file>', 'the mapping file (default: trueup.config.json, else own tables)')
+    .option('--database-url <url>', 'PostgreSQL 15 to 18 (default: DATABASE_URL, else embedded)');
+}
+
+export function toTrueupOptions(options: CommonOptions): TrueupOptions {
+  return { config: options.config, databaseUrl: options.databaseUrl };
+}
+
+/** Reads a whole number from 1 up. */
+export function positiveInteger(text: string): number {
+  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('Give a whole number from 1 up.');
+  }
+  return value;
+}
+
+/** Collects the values of an option that may be repeated. */
+export function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
+}
+
+/** Writes one line of results. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Writes one line that is not a result. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,54 @@
+/**
+ * Every error that Trueup raises by itself, with what it means. The list in docs/errors.md is
+ * compared with this one by a test, in both directions.
+ */
+export const ERROR_MEANINGS = {
+  amount_not_whole: 'The ledger holds an amount that is not a whole number of coins.',
+  config_invalid:
+    'The mapping file is not valid JSON, or a part or a column is missing or unknown.',
+  config_not_found: 'The mapping file that was named does not exist or cannot be read.',
+  database_failed:
+    'PostgreSQL refused a statement; the message carries its SQLSTATE and its words.',
+  database_unreachable: 'No PostgreSQL server answered, or it refused the connection.',
+  database_unsupported: 'The server is older than PostgreSQL 15.',
+  embedded_failed: 'The embedded PostgreSQL could not be installed, started or joined.',
+  feature_off: 'What was asked for needs a column or a part that the mapping does not name.',
+  invalid_argument: 'An argument has a value that is not allowed.',
+  mapping_mismatch:
+    'The mapping names something that the database does not have, or not like this.',
+  migration_changed: 'A migration that was applied differs from the file of the same number.',
+  permission_denied: 'The database role lacks a right that the command needs.',
+  schema_missing: 'The tables of Trueup are not in this database yet.',
+  schema_newer: 'The database was migrated by a newer Trueup than this one.',
+  sync_missing: 'The sync triggers of this mapping are not installed.',
+  user_not_found: 'No profile belongs to this user.',
+  wallet_not_found: 'There is no such wallet, or the user has none.',
+} as const;
+
+/** The stable code of an error. Messages may be reworded; codes are not. */
+export type ErrorCode = keyof typeof ERROR_MEANINGS;
+
+/** What may be told besides code and message. */
+export interface ErrorDetails {
+  /** What to do about it, as one sentence. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** The one error class of Trueup: what happened, to what, and what to do. */
+export class TrueupError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'TrueupError';
+    this.code = code;
+    this.hint = details.hint;
+  }
+}
+
+/** The message of anything that was thrown, for records and for people. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,137 @@
+import type { Column, Kind, ResolvedMapping } from './model.js';
+
+type Columns = Readonly<Record<string, Column | undefined>>;
+type Parts = Omit<ResolvedMapping, 'sharedProfilesPossible'>;
+
+const IDS: readonly Kind[] = ['integer', 'uuid', 'text'];
+const NUMBERS: readonly Kind[] = ['integer', 'numeric'];
+const TEXTS: readonly Kind[] = ['text'];
+
+/** Which families of types can play which role. */
+const ALLOWED: Readonly<Record<string, Readonly<Record<string, readonly Kind[]>>>> = {
+  ledger: {
+    id: IDS,
+    wallet: IDS,
+    amount: NUMBERS,
+    reason: TEXTS,
+    note: TEXTS,
+    metadata: ['json'],
+    actor: ['text', 'integer', 'uuid'],
+    idempotencyKey: ['text', 'uuid'],
+    transaction: IDS,
+    counterparty: IDS,
+    balanceAfter: NUMBERS,
+    sequence: ['integer'],
+    writer: ['xid8'],
+    createdAt: ['timestamp'],
+  },
+  wallet: {
+    id: IDS,
+    balance: NUMBERS,
+    profile: IDS,
+    lifetimeEarnings: NUMBERS,
+    pendingBalance: NUMBERS,
+    allowOverdraft: ['boolean'],
+    updatedAt: ['timestamp'],
+  },
+  profile: {
+    id: IDS,
+    link: IDS,
+    user: IDS,
+    balance: NUMBERS,
+    lifetimeEarnings: NUMBERS,
+    updatedAt: ['timestamp'],
+  },
+};
+
+/** The caches that Trueup writes. */
+const CACHES = ['balance', 'lifetimeEarnings', 'updatedAt'];
+
+/**
+ * Finds every reason why the columns cannot play their parts: a type that does not suit, two ends
+ * of a reference that do not match, a cache too narrow for the ledger's amounts, a key that is not
+ * unique.
+ */
+export function checkFit(parts: Parts): { problems: string[]; sharedProfilesPossible: boolean } {
+  const problems: string[] = [];
+  const ledger = columnsOf(parts.ledger);
+  const wallet = columnsOf(parts.wallet);
+  const profile = parts.profile === undefined ? undefined : columnsOf(parts.profile);
+  checkTypes('ledger', ledger, problems);
+  checkTypes('wallet', wallet, problems);
+  if (profile !== undefined) checkTypes('profile', profile, problems);
+
+  checkReference('ledger.wallet', ledger['wallet'], 'wallet.id', wallet['id'], problems);
+  checkReference(
+    'ledger.counterparty',
+    ledger['counterparty'],
+    'wallet.id',
+    wallet['id'],
+    problems,
+  );
+  checkCaches('wallet', wallet, ledger['amount'], problems);
+  checkUnique('wallet.id', wallet['id'], problems);
+  if (profile !== undefined) {
+    checkReference('wallet.profile', profile['link'], 'profile.id', profile['id'], problems);
+    checkCaches('profile', profile, ledger['amount'], problems);
+    checkUnique('profile.id', profile['id'], problems);
+    if (parts.profile?.table.oid === parts.wallet.table.oid) {
+      problems.push('profile.table: it is the wallet table; leave the profile part out');
+    }
+  }
+  return { problems, sharedProfilesPossible: profile?.['link']?.unique === false };
+}
+
+function columnsOf(part: object): Columns {
+  return Object.fromEntries(Object.entries(part).filter(([role]) => role !== 'table'));
+}
+
+function checkTypes(part: string, columns: Columns, problems: string[]): void {
+  for (const [role, column] of Object.entries(columns)) {
+    const allowed = ALLOWED[part]?.[role];
+    if (column === undefined || allowed === undefined || allowed.includes(column.kind)) continue;
+    problems.push(
+      `${part}.${role}: ${column.quoted} is ${column.type}, not ${allowed.join(' or ')}`,
+    );
+  }
+}
+
+function checkReference(
+  role: string,
+  column: Column | undefined,
+  target: string,
+  key: Column | undefined,
+  problems: string[],
+): void {
+  if (column === undefined || key === undefined || column.kind === key.kind) return;
+  problems.push(
+    `${role}: ${column.quoted} is ${column.type}, while ${target} (${key.quoted}) is ${key.type}`,
+  );
+}
+
+function checkCaches(
+  part: string,
+  columns: Columns,
+  amount: Column | undefined,
+  problems: string[],
+): void {
+  for (const role of CACHES) {
+    const column = columns[role];
+    if (column === undefined) continue;
+    if (column.generated) {
+      problems.push(
+        `${part}.${role}: ${column.quoted} is a generated column, which nobody can write`,
+      );
+    } else if (role !== 'updatedAt' && amount !== undefined && column.scale < amount.scale) {
+      problems.push(
+        `${part}.${role}: ${column.quoted} is ${column.type} and cannot hold every sum of ` +
+          `ledger.amount, which is ${amount.type}`,
+      );
+    }
+  }
+}
+
+function checkUnique(role: string, column: Column | undefined, problems: string[]): void {
+  if (column?.unique !== false) return;
+  problems.push(`${role}: ${column.quoted} has no unique index of its own`);
+}

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { z } from 'zod';
+import { TrueupError, messageOf } from '../core/errors.js';
+import { OWN_MAPPING } from './own.js';
+import { mappingFile, type Mapping } from './schema.js';
+
+/** The mapping file that is used when none is named and one lies in the current folder. */
+export const DEFAULT_FILE = 'trueup.config.json';
+
+/** A mapping and where it came from, for messages. */
+export interface LoadedMapping {
+  readonly mapping: Mapping;
+  readonly source: string;
+}
+
+/**
+ * Reads the mapping: a given object, a named file, `trueup.config.json` of the current folder, or
+ * Trueup's own tables.
+ *
+ * @throws TrueupError `config_not_found`, `config_invalid`
+ */
+export function loadMapping(config: string | Mapping | undefined): LoadedMapping {
+  if (config === OWN_MAPPING) return { mapping: OWN_MAPPING, source: 'own tables' };
+  if (typeof config === 'object') return { mapping: parse(config, 'config'), source: 'config' };
+  if (config !== undefined) return readMappingFile(config);
+  if (existsSync(DEFAULT_FILE)) return readMappingFile(DEFAULT_FILE);
+  return { mapping: OWN_MAPPING, source: 'own tables' };
+}
+
+function readMappingFile(file: string): LoadedMapping {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new TrueupError('config_not_found', `cannot read ${file}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new TrueupError('config_invalid', `${file} is not JSON: ${messageOf(cause)}`, { cause });
+  }
+  return { mapping: parse(json, file), source: file };
+}
+
+function parse(value: unknown, source: string): Mapping {
+  const result = mappingFile.safeParse(value);
+  if (result.success) return result.data;
+  throw new TrueupError(
+    'config_invalid',
+    `${source} is not a mapping: ${complaints(result.error)}`,
+    {
+      hint: 'A mapping names the parts ledger, wallet and profile; README.md shows one.',
+    },
+  );
+}
+
+function complaints(error: z.ZodError): string {
+  return error.issues
+    .map((issue) => {
+      const place = issue.path.join('.');
+      if (issue.code === 'unrecognized_keys') {
+        const keys = issue.keys.map((key) => (place === '' ? key : `${place}.${key}`));
+        return `${keys.join(', ')} is not known`;
+      }
+      if (issue.code === 'invalid_type' && issue.input === undefined) return `${place} is missing`;
+      return `${place === '' ? 'it' : place}: ${issue.message}`;
+    })
+    .join('; ');
+}

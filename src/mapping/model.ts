@@ -1,0 +1,78 @@
+/** What a mapping became once the database confirmed it: every name quoted, every type known. */
+
+/** The families of types that Trueup tells apart. */
+export type Kind =
+  'integer' | 'numeric' | 'uuid' | 'text' | 'boolean' | 'timestamp' | 'json' | 'xid8' | 'other';
+
+export interface Column {
+  readonly name: string;
+  readonly quoted: string;
+  /** As the catalog prints it, for people: `numeric(10,2)`, or the name of a domain. */
+  readonly type: string;
+  /** The plain type behind it, for casts and declarations: `numeric`. */
+  readonly baseType: string;
+  readonly kind: Kind;
+  /** Digits after the point that it can hold; Infinity where the type sets no bound. */
+  readonly scale: number;
+  readonly nullable: boolean;
+  readonly generated: boolean;
+  /** A unique index over this column alone holds for every row. */
+  readonly unique: boolean;
+}
+
+export interface Table {
+  readonly oid: string;
+  readonly schema: string;
+  readonly name: string;
+  /** Schema-qualified and quoted. Also the name under which Trueup keeps records of a ledger. */
+  readonly quoted: string;
+}
+
+export interface Ledger {
+  readonly table: Table;
+  readonly id: Column;
+  readonly wallet: Column;
+  readonly amount: Column;
+  readonly reason?: Column;
+  readonly note?: Column;
+  readonly metadata?: Column;
+  readonly actor?: Column;
+  readonly idempotencyKey?: Column;
+  readonly transaction?: Column;
+  readonly counterparty?: Column;
+  readonly balanceAfter?: Column;
+  readonly sequence?: Column;
+  readonly writer?: Column;
+  readonly createdAt?: Column;
+}
+
+export interface Wallet {
+  readonly table: Table;
+  readonly id: Column;
+  readonly balance: Column;
+  readonly profile?: Column;
+  readonly lifetimeEarnings?: Column;
+  readonly pendingBalance?: Column;
+  readonly allowOverdraft?: Column;
+  readonly updatedAt?: Column;
+}
+
+export interface Profile {
+  readonly table: Table;
+  readonly id: Column;
+  /** The column of the wallet table that names the profile. */
+  readonly link: Column;
+  readonly user?: Column;
+  readonly balance?: Column;
+  readonly lifetimeEarnings?: Column;
+  readonly updatedAt?: Column;
+}
+
+/** A mapping that fits the database it was resolved on. */
+export interface ResolvedMapping {
+  readonly ledger: Ledger;
+  readonly wallet: Wallet;
+  readonly profile?: Profile;
+  /** No index promises that a profile has one wallet only. */
+  readonly sharedProfilesPossible: boolean;
+}

@@ -1,0 +1,40 @@
+import type { Mapping } from './schema.js';
+
+/** Trueup's own tables, as a mapping like any other. The engine knows no table by name. */
+export const OWN_MAPPING: Mapping = {
+  ledger: {
+    table: 'trueup.entries',
+    id: 'id',
+    wallet: 'wallet_id',
+    amount: 'amount',
+    reason: 'reason',
+    note: 'note',
+    metadata: 'metadata',
+    actor: 'actor',
+    idempotencyKey: 'idempotency_key',
+    transaction: 'transaction_id',
+    counterparty: 'counterparty_wallet_id',
+    balanceAfter: 'balance_after',
+    sequence: 'seq',
+    writer: 'writer',
+    createdAt: 'created_at',
+  },
+  wallet: {
+    table: 'trueup.wallets',
+    id: 'id',
+    profile: 'profile_id',
+    balance: 'balance',
+    lifetimeEarnings: 'lifetime_earnings',
+    pendingBalance: 'pending_balance',
+    allowOverdraft: 'allow_overdraft',
+    updatedAt: 'updated_at',
+  },
+  profile: {
+    table: 'trueup.profiles',
+    id: 'id',
+    user: 'user_id',
+    balance: 'balance',
+    lifetimeEarnings: 'lifetime_earnings',
+    updatedAt: 'updated_at',
+  },
+};

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+
+const name = z.string().min(1);
+const optionalName = name.optional();
+
+const ledger = z.strictObject({
+  table: name,
+  id: name,
+  wallet: name,
+  amount: name,
+  reason: optionalName,
+  note: optionalName,
+  metadata: optionalName,
+  actor: optionalName,
+  idempotencyKey: optionalName,
+  transaction: optionalName,
+  counterparty: optionalName,
+  balanceAfter: optionalName,
+  sequence: optionalName,
+  writer: optionalName,
+  createdAt: optionalName,
+});
+
+const wallet = z.strictObject({
+  table: name,
+  id: name,
+  balance: name,
+  profile: optionalName,
+  lifetimeEarnings: optionalName,
+  pendingBalance: optionalName,
+  allowOverdraft: optionalName,
+  updatedAt: optionalName,
+});
+
+const profile = z.strictObject({
+  table: name,
+  id: name,
+  user: optionalName,
+  balance: optionalName,
+  lifetimeEarnings: optionalName,
+  updatedAt: optionalName,
+});
+
+/**
+ * The mapping file: which table and which column plays which part. Table names may be
+ * schema-qualified (`schema.table`); every name is taken exactly as the catalog spells it.
+ */
+export const mappingFile = z.strictObject({ ledger, wallet, profile: profile.optional() });
+
+/** A mapping as a person writes it. */
+export type Mapping = z.infer<typeof mappingFile>;

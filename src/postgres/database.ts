@@ -1,0 +1,200 @@
+import pg from 'pg';
+import { TrueupError } from '../core/errors.js';
+import { isConnectionFailure, isRetryable, toTrueupError } from './failures.js';
+
+/** Anything a statement can be sent to: the pool, or one connection inside a transaction. */
+export interface Queryable {
+  query<Row extends object>(statement: Statement): Promise<readonly Row[]>;
+}
+
+/** One statement: its text, its bound values, and a name if the server is to keep its plan. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  readonly name?: string;
+}
+
+/** How a transaction runs. */
+export interface TransactionOptions {
+  /** The database refuses every write. */
+  readonly readOnly?: boolean;
+  /** Settings for this transaction only, such as `lock_timeout`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** How often to try again after a deadlock, a serialization failure or a lock timeout. */
+  readonly retries?: number;
+}
+
+/** The settings under which every connection of Trueup works, beside what the URL says. */
+export interface DatabaseOptions {
+  readonly connection: pg.PoolConfig;
+  /** Shown in pg_stat_activity, so that a person can find the session and end it. */
+  readonly applicationName: string;
+  readonly maxConnections?: number;
+}
+
+/** The lowest server that is supported, as `server_version_num` spells it. */
+const LOWEST_SERVER = 150_000;
+
+/** First delay before a retry, in milliseconds; it doubles, and half of it is random. */
+const RETRY_DELAY_MS = 20;
+
+/** A pool of connections to one database. */
+export class Database implements Queryable {
+  readonly #pool: pg.Pool;
+
+  private constructor(pool: pg.Pool) {
+    this.#pool = pool;
+  }
+
+  /**
+   * Opens a pool and proves that the server answers and is not too old.
+   *
+   * @throws TrueupError `database_unreachable`, `database_unsupported`
+   */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    const pool = new pg.Pool({
+      max: options.maxConnections ?? 10,
+      connectionTimeoutMillis: 10_000,
+      ...options.connection,
+      application_name: options.applicationName,
+    });
+    // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.
+    pool.on('error', () => undefined);
+    const database = new Database(pool);
+    try {
+      await database.#refuseOldServer();
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+    return database;
+  }
+
+  async #refuseOldServer(): Promise<void> {
+    const [row] = await this.query<{ version: string; number: string }>({
+      text: `SELECT current_setting('server_version') AS version,
+                    current_setting('server_version_num') AS number`,
+    });
+    if (row === undefined || Number(row.number) < LOWEST_SERVER) {
+      throw new TrueupError(
+        'database_unsupported',
+        `the server runs PostgreSQL ${row?.version ?? 'of an unknown version'}`,
+        { hint: 'Trueup supports PostgreSQL 15 to 18.' },
+      );
+    }
+  }
+
+  /** Sends one statement outside any transaction. @throws TrueupError */
+  async query<Row extends object>(statement: Statement): Promise<readonly Row[]> {
+    try {
+      return (await this.#pool.query<Row>(toConfig(statement))).rows;
+    } catch (error) {
+      throw toTrueupError(error);
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction (READ COMMITTED) on one connection, and commits it.
+   * After a retryable failure the whole of `work` runs again, so it must not keep state of its own.
+   *
+   * @throws TrueupError whatever `work` throws, after a rollback
+   */
+  async transaction<Result>(
+    work: (session: Queryable) => Promise<Result>,
+    options: TransactionOptions = {},
+  ): Promise<Result> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.session((session) => inTransaction(session, work, options));
+      } catch (error) {
+        if (attempt >= (options.retries ?? 0) || !isRetryable(error)) throw toTrueupError(error);
+        await sleep(RETRY_DELAY_MS * 2 ** attempt * (0.5 + Math.random() / 2));
+      }
+    }
+  }
+
+  /** Lends one connection to `work`; it goes back to the pool, or is dropped if it broke. */
+  async session<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.#pool.connect();
+    } catch (error) {
+      throw toTrueupError(error);
+    }
+    // A lent connection has nobody else to listen for its end: the query under way reports it.
+    const onError = (): void => undefined;
+    client.on('error', onError);
+    let broken = false;
+    try {
+      return await work(new Session(client));
+    } catch (error) {
+      broken = isConnectionFailure(error);
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  /** Closes every connection once its work is done. */
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/** One connection of the pool. */
+export class Session implements Queryable {
+  readonly client: pg.PoolClient;
+
+  constructor(client: pg.PoolClient) {
+    this.client = client;
+  }
+
+  /** @throws TrueupError */
+  async query<Row extends object>(statement: Statement): Promise<readonly Row[]> {
+    try {
+      return (await this.client.query<Row>(toConfig(statement))).rows;
+    } catch (error) {
+      throw toTrueupError(error);
+    }
+  }
+}
+
+async function inTransaction<Result>(
+  session: Session,
+  work: (session: Queryable) => Promise<Result>,
+  options: TransactionOptions,
+): Promise<Result> {
+  await session.query({ text: options.readOnly === true ? 'BEGIN READ ONLY' : 'BEGIN' });
+  try {
+    for (const [name, value] of Object.entries(options.settings ?? {})) {
+      await session.query({ text: 'SELECT set_config($1, $2, true)', values: [name, value] });
+    }
+    const result = await work(session);
+    await session.query({ text: 'COMMIT' });
+    return result;
+  } catch (error) {
+    await rollback(session, error);
+    throw error;
+  }
+}
+
+/** Rolls back; where even that fails, the first error is the one worth telling. */
+async function rollback(session: Session, reason: unknown): Promise<void> {
+  try {
+    await session.query({ text: 'ROLLBACK' });
+  } catch (error) {
+    if (!isConnectionFailure(error)) throw new AggregateError([reason, error], 'rollback failed');
+  }
+}
+
+function toConfig(statement: Statement): pg.QueryConfig {
+  const config: pg.QueryConfig = { text: statement.text };
+  if (statement.values !== undefined) config.values = [...statement.values];
+  if (statement.name !== undefined) config.name = statement.name;
+  return config;
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

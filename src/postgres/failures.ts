@@ -1,0 +1,82 @@
+import pg from 'pg';
+import { TrueupError, messageOf } from '../core/errors.js';
+
+/** SQLSTATEs after which the same transaction, tried again, can succeed, and why. */
+const RETRYABLE: Readonly<Record<string, string>> = {
+  '40001': 'serialization failure: another transaction committed first',
+  '40P01': 'deadlock: this transaction was the victim',
+  '55P03': 'lock not available within lock_timeout',
+};
+
+/** SQLSTATE of an error that PostgreSQL reported, or undefined for any other error. */
+export function sqlStateOf(error: unknown): string | undefined {
+  if (error instanceof TrueupError) return sqlStateOf(error.cause);
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}
+
+/** Whether the transaction that failed like this may simply be tried again. */
+export function isRetryable(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state !== undefined && state in RETRYABLE;
+}
+
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EACCES',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'ENOTFOUND',
+  'EPIPE',
+  'ERR_INVALID_URL',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+]);
+
+/** SQLSTATE classes and codes that say that the connection, not the statement, is the trouble. */
+const CONNECTION_STATES = /^(08...|57P0.|28...|3D000|53300)$/;
+
+/** Whether the connection is gone or was never made, so that nothing more can be done on it. */
+export function isConnectionFailure(error: unknown): boolean {
+  if (error instanceof TrueupError) return error.code === 'database_unreachable';
+  const state = sqlStateOf(error);
+  if (state !== undefined) return CONNECTION_STATES.test(state);
+  if (error instanceof AggregateError) return error.errors.some(isConnectionFailure);
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string' && NETWORK_CODES.has(code)) return true;
+  return /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
+}
+
+/** Turns whatever a driver call threw into a TrueupError with a stable code. */
+export function toTrueupError(error: unknown): TrueupError {
+  if (error instanceof TrueupError) return error;
+  if (isConnectionFailure(error)) {
+    return new TrueupError('database_unreachable', `cannot reach the database: ${words(error)}`, {
+      hint: 'Check DATABASE_URL (or --database-url) and that the server runs; without a URL Trueup starts its own.',
+      cause: error,
+    });
+  }
+  const state = sqlStateOf(error);
+  if (state === '42501') {
+    return new TrueupError('permission_denied', `the database refused: ${messageOf(error)}`, {
+      hint: 'A dry run needs SELECT on the mapped tables; repairing and installing need more.',
+      cause: error,
+    });
+  }
+  if (state !== undefined) {
+    return new TrueupError('database_failed', `PostgreSQL said: ${words(error)} (${state})`, {
+      cause: error,
+    });
+  }
+  return new TrueupError('database_failed', messageOf(error), { cause: error });
+}
+
+function words(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
+  if (error instanceof pg.DatabaseError && error.detail !== undefined) {
+    return `${error.message}: ${error.detail}`;
+  }
+  return messageOf(error);
+}

@@ -1,0 +1,76 @@
+import { findingsOf } from '../core/drift.js';
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Database } from '../postgres/database.js';
+import * as statements from './heal-statements.js';
+import { repairWallets, type RepairOutcome } from './repair.js';
+
+/** What one pass of the healer did, in failures (a wallet may have several). */
+export interface HealResult {
+  readonly healed: number;
+  /** Tried and still failing; they are tried again after a while. */
+  readonly failed: number;
+}
+
+/** Failures that are taken up at a time. */
+const BATCH = 500;
+
+/**
+ * Takes up every recorded sync failure that is due: repairs its wallet from the ledger and closes
+ * it. A failure is closed by the id that was read, so one that is recorded meanwhile stays open.
+ *
+ * @param options.everything also failures whose next attempt is not due yet
+ * @param options.signal stops after the batch under way
+ */
+export async function heal(
+  database: Database,
+  mapping: ResolvedMapping,
+  options: { readonly everything?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<HealResult> {
+  const ledger = mapping.ledger.table.quoted;
+  const total = { healed: 0, failed: 0 };
+  let after = '0';
+  for (;;) {
+    if (options.signal?.aborted === true) return total;
+    const failures = await database.query<statements.FailureRow>(
+      statements.dueFailures(ledger, {
+        after,
+        limit: BATCH,
+        everything: options.everything ?? false,
+      }),
+    );
+    const last = failures.at(-1);
+    if (last === undefined) return total;
+    after = last.id;
+    const outcome = await repairWallets(
+      database,
+      mapping,
+      [...new Set(failures.map(({ walletId }) => walletId))],
+      { runId: null, onLocked: 'skip' },
+    );
+    const remaining = whatRemains(outcome);
+    const closed = failures.filter(({ walletId }) => !remaining.has(walletId));
+    await database.query(statements.closeFailures(closed.map(({ id }) => id)));
+    const open = failures.filter(({ walletId }) => remaining.has(walletId));
+    await database.query(
+      statements.postponeFailures(
+        open.map(({ id, walletId }) => ({ id, reason: remaining.get(walletId) ?? '' })),
+      ),
+    );
+    total.healed += closed.length;
+    total.failed += open.length;
+  }
+}
+
+/** Why a wallet is not in sync after the attempt, by wallet. */
+function whatRemains(outcome: RepairOutcome): Map<string, string> {
+  const reasons = new Map<string, string>();
+  for (const walletId of outcome.locked) reasons.set(walletId, 'locked by another transaction');
+  for (const { walletId, error } of outcome.failed) reasons.set(walletId, error.message);
+  for (const row of outcome.found) {
+    const left = findingsOf(row, { repaired: true }).find(
+      ({ repaired, part }) => !repaired && part === 'profile',
+    );
+    if (left !== undefined && row.walletId !== null) reasons.set(row.walletId, left.cause);
+  }
+  return reasons;
+}

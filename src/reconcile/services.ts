@@ -1,0 +1,273 @@
+import { wholeCoins } from '../core/amount.js';
+import {
+  findingsOf,
+  isRepairable,
+  type Comparison,
+  type Field,
+  type Finding,
+  type Part,
+} from '../core/drift.js';
+import { TrueupError } from '../core/errors.js';
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Database, Queryable } from '../postgres/database.js';
+import { sqlStateOf } from '../postgres/failures.js';
+import { lockUsers } from './repair.js';
+import { toComparison, type ComparisonRow } from './rows.js';
+import * as statements from './statements.js';
+
+/** The four services of UP-M3, on any mapping. The ledger decides, never the wallet's cache. */
+
+/** How often a service starts again after it was the victim of a deadlock. */
+const LOCK_RETRIES = 5;
+
+/**
+ * What a cache holds: coins; null where the cache is null or does not exist; text where the column
+ * holds what no number of coins can be (12.50 or NaN in a numeric column).
+ */
+export type CachedCoins = bigint | string | null;
+
+/** What {@link syncWalletToProfile} did. */
+export interface SyncResult {
+  readonly walletId: string;
+  readonly profileId: string | null;
+  readonly userId: string | null;
+  /** The profile's balance was wrong and is right now. */
+  readonly balanceSynced: boolean;
+  /** The profile's or the wallet's lifetime earnings were wrong and are right now. */
+  readonly earningsSynced: boolean;
+  /** The wallet's own balance was wrong and is right now. */
+  readonly walletBalanceSynced: boolean;
+  /** The profile's caches before and after; null where there is no such cache. */
+  readonly balanceBefore: CachedCoins;
+  readonly balanceAfter: CachedCoins;
+  readonly earningsBefore: CachedCoins;
+  readonly earningsAfter: CachedCoins;
+  /** Every cache that was wrong, and whether it could be repaired. */
+  readonly findings: readonly Finding[];
+}
+
+/** What {@link getBalanceDrift} saw, all at one moment. */
+export interface BalanceDrift {
+  readonly walletId: string;
+  readonly profileId: string | null;
+  readonly userId: string | null;
+  /** Any cache of the wallet or its profile differs from the ledger. */
+  readonly hasDrift: boolean;
+  readonly ledgerBalance: bigint;
+  readonly walletBalance: CachedCoins;
+  readonly profileBalance: CachedCoins;
+  /** null where nothing caches them. */
+  readonly ledgerEarnings: bigint | null;
+  readonly walletEarnings: CachedCoins;
+  readonly profileEarnings: CachedCoins;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Makes the caches of one wallet and its profile what the ledger says: locked, recomputed, written
+ * only where they differ, recorded, all in one transaction. Doing it again changes nothing.
+ *
+ * @throws TrueupError `wallet_not_found`, `invalid_argument`
+ */
+export async function syncWalletToProfile(
+  database: Database,
+  mapping: ResolvedMapping,
+  walletId: string,
+): Promise<SyncResult> {
+  return database.transaction((session) => syncUnderLock(session, mapping, walletId), {
+    retries: LOCK_RETRIES,
+  });
+}
+
+async function syncUnderLock(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  walletId: string,
+): Promise<SyncResult> {
+  const locked = await asId('wallet', walletId, () =>
+    lockUsers(session, mapping, [walletId], 'wait'),
+  );
+  if (locked.length === 0) throw walletNotFound(walletId);
+  const before = await compareOne(session, mapping, walletId);
+  const found = await session.query<ComparisonRow>(
+    statements.repairLocked(mapping, [walletId], null),
+  );
+  const findings = found.flatMap((row) =>
+    findingsOf(toComparison(mapping, row), { repaired: true }),
+  );
+  const synced = (field: Field, part?: Part): boolean =>
+    findings.some(
+      (finding) =>
+        finding.repaired &&
+        finding.field === field &&
+        (part === undefined || finding.part === part),
+    );
+  return {
+    ...idsOf(before, walletId),
+    balanceSynced: synced('balance', 'profile'),
+    earningsSynced: synced('lifetimeEarnings'),
+    walletBalanceSynced: synced('balance', 'wallet'),
+    balanceBefore: cachedCoins(before, 'profile', 'balance'),
+    balanceAfter: coinsAfter(before, findings, 'balance'),
+    earningsBefore: cachedCoins(before, 'profile', 'lifetimeEarnings'),
+    earningsAfter: coinsAfter(before, findings, 'lifetimeEarnings'),
+    findings,
+  };
+}
+
+/**
+ * {@link syncWalletToProfile} for the wallet of a user.
+ *
+ * @returns null where the user, or a wallet of his, does not exist
+ * @throws TrueupError `feature_off`, `invalid_argument`
+ */
+export async function syncProfileByUserId(
+  database: Database,
+  mapping: ResolvedMapping,
+  userId: string,
+): Promise<SyncResult | null> {
+  const [row] = await findWallets(database, mapping, [userId]);
+  const walletId = row?.walletId ?? null;
+  return walletId === null ? null : syncWalletToProfile(database, mapping, walletId);
+}
+
+/**
+ * Compares ledger, wallet and profile exactly, in one statement. Reads only.
+ *
+ * @throws TrueupError `wallet_not_found`, `invalid_argument`, `amount_not_whole`
+ */
+export async function getBalanceDrift(
+  database: Database,
+  mapping: ResolvedMapping,
+  walletId: string,
+): Promise<BalanceDrift> {
+  const row = await compareOne(database, mapping, walletId);
+  const findings = findingsOf(row, { repaired: false });
+  return {
+    ...idsOf(row, walletId),
+    hasDrift: findings.length > 0,
+    ledgerBalance: expected(row, 'balance') ?? 0n,
+    walletBalance: cachedCoins(row, 'wallet', 'balance'),
+    profileBalance: cachedCoins(row, 'profile', 'balance'),
+    ledgerEarnings: expected(row, 'lifetimeEarnings'),
+    walletEarnings: cachedCoins(row, 'wallet', 'lifetimeEarnings'),
+    profileEarnings: cachedCoins(row, 'profile', 'lifetimeEarnings'),
+    findings,
+  };
+}
+
+/**
+ * Rebuilds the lifetime earnings of a wallet and its profile from the ledger. It syncs the wallet
+ * wholly, because a user is repaired wholly or not at all.
+ *
+ * @returns the sum of the wallet's positive entries
+ * @throws TrueupError `wallet_not_found`, `feature_off`, `invalid_argument`
+ */
+export async function recomputeLifetimeEarnings(
+  database: Database,
+  mapping: ResolvedMapping,
+  walletId: string,
+): Promise<bigint> {
+  if (
+    mapping.wallet.lifetimeEarnings === undefined &&
+    mapping.profile?.lifetimeEarnings === undefined
+  ) {
+    throw new TrueupError('feature_off', 'the mapping names no lifetime earnings', {
+      hint: 'Name wallet.lifetimeEarnings or profile.lifetimeEarnings in the mapping.',
+    });
+  }
+  return database.transaction(
+    async (session) => {
+      await syncUnderLock(session, mapping, walletId);
+      const row = await compareOne(session, mapping, walletId);
+      return expected(row, 'lifetimeEarnings') ?? 0n;
+    },
+    { retries: LOCK_RETRIES },
+  );
+}
+
+/**
+ * The wallets of some users, one row at least for each user.
+ *
+ * @throws TrueupError `feature_off`, `invalid_argument`
+ */
+export async function findWallets(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  userIds: readonly string[],
+): Promise<readonly statements.UserRow[]> {
+  const statement = statements.walletsOfUsers(mapping, userIds);
+  if (statement === undefined) {
+    throw new TrueupError('feature_off', 'the mapping does not say which profile is whose', {
+      hint: 'Name profile.user in the mapping.',
+    });
+  }
+  return asId('user', userIds.join(', '), () => session.query<statements.UserRow>(statement));
+}
+
+async function compareOne(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  walletId: string,
+): Promise<Comparison> {
+  const [row] = await asId('wallet', walletId, () =>
+    session.query<ComparisonRow>(statements.compared(mapping, [walletId])),
+  );
+  if (row?.wallet_exists !== true) throw walletNotFound(walletId);
+  return toComparison(mapping, row);
+}
+
+/** An id that its column cannot hold (`abc` for a bigint) is a wrong argument, not a broken database. */
+async function asId<Result>(
+  whose: string,
+  id: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const state = sqlStateOf(error);
+    if (state !== '22P02' && state !== '22003') throw error;
+    throw new TrueupError('invalid_argument', `${id} cannot be the id of a ${whose}`, {
+      hint: 'Give an id as the table holds it.',
+      cause: error,
+    });
+  }
+}
+
+function walletNotFound(walletId: string): TrueupError {
+  return new TrueupError('wallet_not_found', `there is no wallet ${walletId}`);
+}
+
+function idsOf(
+  row: Comparison,
+  walletId: string,
+): { walletId: string; profileId: string | null; userId: string | null } {
+  return { walletId: row.walletId ?? walletId, profileId: row.profileId, userId: row.userId };
+}
+
+function cachedCoins(row: Comparison, part: Part, field: Field): CachedCoins {
+  const cache = row.caches.find((one) => one.part === part && one.field === field);
+  return toCoins(cache?.cached ?? null);
+}
+
+function expected(row: Comparison, field: Field): bigint | null {
+  const cache = row.caches.find((one) => one.field === field);
+  return cache === undefined ? null : wholeCoins(cache.expected);
+}
+
+function coinsAfter(before: Comparison, findings: readonly Finding[], field: Field): CachedCoins {
+  const repaired = findings.find(
+    (finding) =>
+      finding.part === 'profile' &&
+      finding.field === field &&
+      isRepairable(finding.cause, finding.field),
+  );
+  return repaired === undefined
+    ? cachedCoins(before, 'profile', field)
+    : toCoins(repaired.expected);
+}
+
+function toCoins(text: string | null): CachedCoins {
+  return text !== null && /^-?[0-9]+$/.test(text) ? BigInt(text) : text;
+}

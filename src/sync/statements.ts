@@ -1,0 +1,72 @@
+import type { Mapping } from '../mapping/schema.js';
+import type { Statement } from '../postgres/database.js';
+
+/** Statements about installed sync triggers and their failures. */
+
+export function recordInstallation(
+  ledger: string,
+  mapping: Mapping,
+  functionName: string,
+): Statement {
+  return {
+    text: `INSERT INTO trueup.sync_installations (ledger, mapping, function_name)
+           VALUES ($1, $2, $3)
+           ON CONFLICT (ledger) DO UPDATE
+              SET mapping = excluded.mapping, function_name = excluded.function_name,
+                  installed_by = session_user, installed_at = clock_timestamp(), removed_at = NULL`,
+    values: [ledger, JSON.stringify(mapping), functionName],
+  };
+}
+
+export function recordRemoval(ledger: string): Statement {
+  return {
+    text: 'UPDATE trueup.sync_installations SET removed_at = clock_timestamp() WHERE ledger = $1',
+    values: [ledger],
+  };
+}
+
+/** Whether this ledger was ever given sync triggers, also if they were removed since. */
+export function wasInstalled(ledger: string): Statement {
+  return {
+    text: 'SELECT EXISTS (SELECT FROM trueup.sync_installations WHERE ledger = $1) AS installed',
+    values: [ledger],
+  };
+}
+
+/** Whether Trueup's own bookkeeping is in this database. */
+export const operationsExist: Statement = {
+  text: `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                         WHERE n.nspname = 'trueup' AND c.relname = 'sync_failures') AS exists`,
+};
+
+export interface TriggerRow {
+  /** pg_trigger.tgenabled: O origin, A always, R replica only, D disabled. */
+  readonly enabled: string;
+  readonly body: string;
+}
+
+/** The sync trigger of a ledger as the catalog has it. */
+export function installedTrigger(ledgerOid: string, trigger: string): Statement {
+  return {
+    text: `SELECT t.tgenabled::text AS enabled, p.prosrc AS body
+             FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+            WHERE t.tgrelid = $1::oid AND t.tgname = $2`,
+    values: [ledgerOid, trigger],
+  };
+}
+
+export interface WaitingRow {
+  readonly waiting: string;
+  readonly oldest: Date | null;
+  readonly states: readonly string[];
+}
+
+/** The failures of a ledger that nobody has healed yet. */
+export function waitingFailures(ledger: string): Statement {
+  return {
+    text: `SELECT count(*)::text AS waiting, min(failed_at) AS oldest,
+                  coalesce(array_agg(DISTINCT sqlstate), '{}') AS states
+             FROM trueup.sync_failures WHERE ledger = $1 AND healed_at IS NULL`,
+    values: [ledger],
+  };
+}

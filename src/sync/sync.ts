@@ -1,0 +1,111 @@
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Mapping } from '../mapping/schema.js';
+import type { Database, Queryable } from '../postgres/database.js';
+import { generateSync, SYNC_TRIGGER } from './generate.js';
+import * as statements from './statements.js';
+
+/**
+ * CREATE TRIGGER waits for every open transaction that has written to the ledger, and everybody who
+ * writes later waits behind it. So it gives up soon and tries again.
+ */
+const INSTALL_LOCK_TIMEOUT = '1s';
+const INSTALL_RETRIES = 5;
+
+/** What is known about the sync of one ledger. */
+export interface SyncStatus {
+  readonly ledger: string;
+  /** `changed`: the function in the database is not the one that this mapping asks for. */
+  readonly state: 'installed' | 'missing' | 'disabled' | 'changed';
+  /** Profiles that could not follow and wait for the healer. */
+  readonly waitingFailures: number;
+  /** When the oldest of them failed. */
+  readonly oldestFailure: Date | null;
+  /** The SQLSTATEs of the waiting failures. */
+  readonly sqlStates: readonly string[];
+}
+
+/**
+ * Installs the sync triggers of a mapping, or brings them up to date, in one transaction.
+ * From its commit on, every entry is followed; what was wrong before is for reconcile to repair.
+ *
+ * @throws TrueupError `permission_denied`, `database_failed` (55P03: the ledger was busy for too long)
+ */
+export async function installSync(
+  database: Database,
+  mapping: ResolvedMapping,
+  source: Mapping,
+): Promise<void> {
+  const definition = generateSync(mapping);
+  await database.transaction(
+    async (session) => {
+      for (const text of [...definition.createFunction, ...definition.createTrigger]) {
+        await session.query({ text });
+      }
+      await session.query(
+        statements.recordInstallation(mapping.ledger.table.quoted, source, definition.functionName),
+      );
+    },
+    { settings: { lock_timeout: INSTALL_LOCK_TIMEOUT }, retries: INSTALL_RETRIES },
+  );
+}
+
+/** Removes the sync triggers of a mapping. Removing what is not there is no error. */
+export async function removeSync(database: Database, mapping: ResolvedMapping): Promise<void> {
+  const definition = generateSync(mapping);
+  await database.transaction(
+    async (session) => {
+      await session.query({ text: definition.dropTrigger });
+      await session.query({ text: definition.dropFunction });
+      if (await exists(session, statements.operationsExist)) {
+        await session.query(statements.recordRemoval(mapping.ledger.table.quoted));
+      }
+    },
+    { settings: { lock_timeout: INSTALL_LOCK_TIMEOUT }, retries: INSTALL_RETRIES },
+  );
+}
+
+/** Reads the state of a mapping's sync from the catalog. Needs no right beyond SELECT. */
+export async function syncStatus(
+  session: Queryable,
+  mapping: ResolvedMapping,
+): Promise<SyncStatus> {
+  const ledger = mapping.ledger.table;
+  const [trigger] = await session.query<statements.TriggerRow>(
+    statements.installedTrigger(ledger.oid, SYNC_TRIGGER),
+  );
+  const waiting = (await exists(session, statements.operationsExist))
+    ? (await session.query<statements.WaitingRow>(statements.waitingFailures(ledger.quoted)))[0]
+    : undefined;
+  return {
+    ledger: ledger.quoted,
+    state: stateOf(trigger, generateSync(mapping).body),
+    waitingFailures: Number(waiting?.waiting ?? 0),
+    oldestFailure: waiting?.oldest ?? null,
+    sqlStates: waiting?.states ?? [],
+  };
+}
+
+function stateOf(trigger: statements.TriggerRow | undefined, body: string): SyncStatus['state'] {
+  if (trigger === undefined) return 'missing';
+  if (trigger.enabled !== 'O' && trigger.enabled !== 'A') return 'disabled';
+  return trigger.body === body ? 'installed' : 'changed';
+}
+
+/** Whether a ledger was ever given sync triggers: a removal by a person is to be respected. */
+export async function wasEverInstalled(
+  session: Queryable,
+  mapping: ResolvedMapping,
+): Promise<boolean> {
+  const [row] = await session.query<{ installed: boolean }>(
+    statements.wasInstalled(mapping.ledger.table.quoted),
+  );
+  return row?.installed === true;
+}
+
+async function exists(
+  session: Queryable,
+  statement: typeof statements.operationsExist,
+): Promise<boolean> {
+  const [row] = await session.query<{ exists: boolean }>(statement);
+  return row?.exists === true;
+}

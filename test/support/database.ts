@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, inject } from 'vitest';
+import { openTrueup, OWN_MAPPING, type Trueup, type TrueupOptions } from '../../src/index.js';
+import { TEMPLATE, withDatabase } from './server-url.js';
+
+/** A database of one test file. It is dropped after the file; a connection left open fails it. */
+export class TestDatabase {
+  readonly name: string;
+  readonly url: string;
+  readonly #pool: pg.Pool;
+  readonly #open: { close(): Promise<void> }[] = [];
+
+  constructor(name: string, url: string) {
+    this.name = name;
+    this.url = url;
+    this.#pool = new pg.Pool({ connectionString: url, max: 4, application_name: 'test' });
+    this.#pool.on('error', () => undefined);
+  }
+
+  /** Rows of one statement. */
+  async rows<Row extends pg.QueryResultRow = Record<string, string>>(
+    text: string,
+    values: unknown[] = [],
+  ): Promise<Row[]> {
+    return (await this.#pool.query<Row>(text, values)).rows;
+  }
+
+  /** Runs SQL text, which may hold several statements. */
+  async run(text: string, values?: unknown[]): Promise<void> {
+    await this.#pool.query(text, values);
+  }
+
+  /** The first column of the first row. */
+  async value<Value = string>(text: string, values: unknown[] = []): Promise<Value> {
+    const { rows } = await this.#pool.query<Value[]>({ text, values, rowMode: 'array' });
+    return rows[0]?.[0] as Value;
+  }
+
+  /** A connection of its own, closed after the file at the latest. */
+  async connect(options: pg.ClientConfig = {}): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.url,
+      application_name: 'test',
+      ...options,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    this.#open.push({ close: () => client.end() });
+    return client;
+  }
+
+  /** Trueup on this database, closed after the file at the latest. */
+  async trueup(options: TrueupOptions = {}): Promise<Trueup> {
+    const trueup = await openTrueup({
+      databaseUrl: this.url,
+      config: OWN_MAPPING,
+      healer: false,
+      ...options,
+    });
+    this.#open.push(trueup);
+    return trueup;
+  }
+
+  /** Ends everything that was opened here. */
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map((one) => one.close()));
+    await this.#pool.end();
+  }
+}
+
+/**
+ * Creates a database for this test file: with Trueup's own tables, or empty.
+ * To be called at the top of a file or in beforeAll.
+ */
+export async function createDatabase(kind: 'own' | 'empty'): Promise<TestDatabase> {
+  const serverUrl = inject('serverUrl');
+  const name = `trueup_test_${randomBytes(6).toString('hex')}`;
+  await onServer(
+    serverUrl,
+    `CREATE DATABASE ${name}${kind === 'own' ? ` TEMPLATE ${TEMPLATE}` : ''}`,
+  );
+  const database = new TestDatabase(name, withDatabase(serverUrl, name));
+  afterAll(async () => {
+    await database.close();
+    await onServer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
+  });
+  return database;
+}
+
+/** Runs one statement on the maintenance database. */
+export async function onServer(serverUrl: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
+}

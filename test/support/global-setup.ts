@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { migrateDatabase } from '../../src/index.js';
+import { EmbeddedServer } from '../../src/postgres/embedded/server.js';
+import { TEMPLATE, withDatabase } from './server-url.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** URL of a maintenance database on the server under test. */
+    readonly serverUrl: string;
+  }
+}
+
+/**
+ * One server for all tests: the one in DATABASE_URL, or an embedded one in a folder of its own,
+ * which goes away with the tests. The template holds Trueup's own tables with their sync.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['DATABASE_URL'];
+  if (given !== undefined && given !== '') {
+    await prepareTemplate(given);
+    project.provide('serverUrl', given);
+    return () => Promise.resolve();
+  }
+  const home = mkdtempSync(join(tmpdir(), 'trueup-test-'));
+  const server = await EmbeddedServer.join(home);
+  const { host } = await server.connection('postgres');
+  const url = `postgres://trueup@/postgres?host=${encodeURIComponent(host ?? '')}`;
+  await prepareTemplate(url);
+  project.provide('serverUrl', url);
+  return async () => {
+    await server.leave();
+    rmSync(home, { recursive: true, force: true });
+  };
+}
+
+async function prepareTemplate(serverUrl: string): Promise<void> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  await client.query(`DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);
+  await client.query(`CREATE DATABASE ${TEMPLATE}`);
+  await client.end();
+  const { OWN_MAPPING } = await import('../../src/mapping/own.js');
+  await migrateDatabase({ databaseUrl: withDatabase(serverUrl, TEMPLATE), config: OWN_MAPPING });
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/environment.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    // Tests that time nothing out by themselves: two cores, so two at a time.
+    maxWorkers: 2,
+    reporters: process.env['CI'] === undefined ? ['default'] : ['verbose'],
+  },
+});
