@@ -46,10 +46,12 @@ END
 $$;
 REVOKE ALL ON FUNCTION trueup.record_sync_failure(text, text, text, text, text) FROM PUBLIC;
 
--- One row for every run of reconcile that could change something.
+-- One row for everything that set out to repair caches: a run of reconcile, a pass of the healer, a
+-- call of a service that found drift.
 CREATE TABLE trueup.runs (
     id          uuid PRIMARY KEY,
-    ledger      text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('reconcile', 'heal', 'service')),
+    ledger      text NOT NULL,                             -- schema-qualified and quoted
     options     jsonb NOT NULL,
     version     text NOT NULL,                             -- of Trueup
     started_by  text NOT NULL DEFAULT session_user,
@@ -60,21 +62,19 @@ CREATE TABLE trueup.runs (
 );
 CREATE INDEX runs_started_at ON trueup.runs (started_at);
 
--- One row for every cache that was repaired, written in the transaction that repaired it.
+-- One row for every wallet that was repaired, written in the transaction that repaired it.
+-- changes: {"wallet.balance": ["7", "494"], "profile.balance": [null, "494"]}, before and after.
+-- No foreign key to runs: every repair would lock the one row of its run, which took 5 of the 28 ms
+-- for 1,000 repairs.
 CREATE TABLE trueup.repairs (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    run_id      uuid REFERENCES trueup.runs,               -- null: a service or the healer
-    ledger      text NOT NULL,
+    run_id      uuid NOT NULL,
     wallet_id   text NOT NULL,
     profile_id  text,
     user_id     text,
-    part        text NOT NULL CHECK (part IN ('wallet', 'profile')),
-    field       text NOT NULL,
-    before      numeric,                                   -- null: the cache was null
-    after       numeric NOT NULL,
     cause       text NOT NULL,
+    changes     jsonb NOT NULL,
     writer      xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    repaired_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    repaired_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (run_id, wallet_id)
 );
-CREATE INDEX repairs_run ON trueup.repairs (run_id);
-CREATE INDEX repairs_wallet ON trueup.repairs (ledger, wallet_id);
+CREATE INDEX repairs_wallet ON trueup.repairs (wallet_id);

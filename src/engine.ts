@@ -34,7 +34,7 @@ export interface TrueupOptions {
   readonly config?: string | Mapping | undefined;
   /** Where the embedded server keeps its files. Default: TRUEUP_HOME, then `.trueup`. */
   readonly home?: string | undefined;
-  /** The database of the embedded server. Default: `trueup`. */
+  /** The database of the embedded server. Default: TRUEUP_DATABASE, then `trueup`. */
   readonly embeddedDatabase?: string | undefined;
   /** Drop that database first, with all that is in it. Default: false. */
   readonly recreate?: boolean;
@@ -263,7 +263,7 @@ export async function connect(options: TrueupOptions): Promise<Connection> {
   const home = options.home ?? process.env['TRUEUP_HOME'] ?? '.trueup';
   const server = await EmbeddedServer.join(home);
   try {
-    const name = options.embeddedDatabase ?? 'trueup';
+    const name = options.embeddedDatabase ?? process.env['TRUEUP_DATABASE'] ?? 'trueup';
     const connection =
       options.recreate === true ? await server.recreate(name) : await server.connection(name);
     return { server, database: await Database.open({ connection, ...common }) };

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, VERSION, type ExitStatus } from '../index.js';
+import { addBench } from './commands/bench.js';
 import { addDemo } from './commands/demo.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
@@ -25,6 +26,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addSync(program, setStatus);
   addMigrate(program, setStatus);
   addDemo(program, setStatus);
+  addBench(program, setStatus);
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { TrueupError } from '../core/errors.js';
 import { isConnectionFailure, isRetryable, toTrueupError } from './failures.js';
+import { quoteIdentifier, quoteLiteral } from './identifiers.js';
 
 /** Anything a statement can be sent to: the pool, or one connection inside a transaction. */
 export interface Queryable {
@@ -41,6 +42,7 @@ const RETRY_DELAY_MS = 20;
 /** A pool of connections to one database. */
 export class Database implements Queryable {
   readonly #pool: pg.Pool;
+  #closed: Promise<void> | undefined;
 
   private constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -136,9 +138,10 @@ export class Database implements Queryable {
     }
   }
 
-  /** Closes every connection once its work is done. */
-  async close(): Promise<void> {
-    await this.#pool.end();
+  /** Closes every connection once its work is done. Closing twice is closing once. */
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.end();
+    return this.#closed;
   }
 }
 
@@ -165,11 +168,8 @@ async function inTransaction<Result>(
   work: (session: Queryable) => Promise<Result>,
   options: TransactionOptions,
 ): Promise<Result> {
-  await session.query({ text: options.readOnly === true ? 'BEGIN READ ONLY' : 'BEGIN' });
+  await session.query({ text: beginning(options) });
   try {
-    for (const [name, value] of Object.entries(options.settings ?? {})) {
-      await session.query({ text: 'SELECT set_config($1, $2, true)', values: [name, value] });
-    }
     const result = await work(session);
     await session.query({ text: 'COMMIT' });
     return result;
@@ -177,6 +177,14 @@ async function inTransaction<Result>(
     await rollback(session, error);
     throw error;
   }
+}
+
+/** BEGIN and the settings in one message: every round trip of a short transaction counts. */
+function beginning(options: TransactionOptions): string {
+  const settings = Object.entries(options.settings ?? {}).map(
+    ([name, value]) => `SET LOCAL ${quoteIdentifier(name)} = ${quoteLiteral(value)}`,
+  );
+  return [options.readOnly === true ? 'BEGIN READ ONLY' : 'BEGIN', ...settings].join('; ');
 }
 
 /** Rolls back; where even that fails, the first error is the one worth telling. */

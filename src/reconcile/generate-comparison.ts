@@ -1,5 +1,5 @@
 import type { Field, Part } from '../core/drift.js';
-import type { Column, ResolvedMapping } from '../mapping/model.js';
+import type { Column, Kind, ResolvedMapping } from '../mapping/model.js';
 
 /**
  * The one comparison that check and repair share: what the ledger says of a wallet beside what its
@@ -68,9 +68,14 @@ function within(scope: Scope, column: string, type: string): string {
  * from joining the whole table to every batch: with batches of 1,000 over 200,000 profiles that
  * took 16 s where this takes 3).
  */
-export function comparison(mapping: ResolvedMapping, scope: Scope): string {
+export function comparison(
+  mapping: ResolvedMapping,
+  scope: Scope,
+  options: { readonly chain: boolean },
+): string {
   const { wallet, profile } = mapping;
   const id = wallet.id;
+  const method = options.chain ? chainMethod(mapping) : 'none';
   const caches = comparedCaches(mapping);
   const cached = [
     `w.${id.quoted} AS wallet_id`,
@@ -93,21 +98,21 @@ export function comparison(mapping: ResolvedMapping, scope: Scope): string {
        k.profile_id, coalesce(k.profile_exists, false) AS profile_exists, k.user_id,
        coalesce(t.entries, 0) AS entry_count,
        ${caches.map(({ name, truth }) => `k.${name}, coalesce(t.${truth}, 0) AS ${name}_expected`).join(',\n       ')},
-       ${chainBroken(mapping)} AS chain_broken
+       ${chainBroken(method)} AS chain_broken
   FROM (SELECT ${cached.join(', ')}
           FROM ${wallet.table.quoted} AS w${profileLookup}
          WHERE ${within(scope, `w.${id.quoted}`, id.baseType)}) AS k
-  FULL JOIN (${truth(mapping, scope)}) AS t ON t.wallet_id = k.wallet_id`;
+  FULL JOIN (${truth(mapping, scope, method)}) AS t ON t.wallet_id = k.wallet_id`;
 }
 
 /** What the ledger says: one row a wallet that has entries. */
-function truth(mapping: ResolvedMapping, scope: Scope): string {
+function truth(mapping: ResolvedMapping, scope: Scope, method: ChainMethod): string {
   const { ledger, wallet } = mapping;
-  const entries = chainMethod(mapping) === 'window' ? runningEntries(mapping, scope) : undefined;
+  const entries = method === 'window' ? runningEntries(mapping, scope) : undefined;
   const amount = entries === undefined ? `e.${ledger.amount.quoted}` : 'e.amount';
   const walletId = entries === undefined ? `e.${ledger.wallet.quoted}` : 'e.wallet_id';
   return `SELECT ${walletId} AS wallet_id, count(*) AS entries, sum(${amount}) AS balance,
-                 coalesce(sum(${amount}) FILTER (WHERE ${amount} > 0), 0) AS earnings${chainSum(mapping)}
+                 coalesce(sum(${amount}) FILTER (WHERE ${amount} > 0), 0) AS earnings${chainSum(mapping, method)}
             FROM ${entries ?? `${ledger.table.quoted} AS e`}
            WHERE ${entries === undefined ? within(scope, walletId, wallet.id.baseType) : 'true'}
            GROUP BY ${walletId}`;
@@ -131,9 +136,9 @@ function chainMethod(mapping: ResolvedMapping): ChainMethod {
  * double number leaves a difference (but for a chance of 2^-62). It needs no order: 1.5 s for
  * 5,000,000 entries where a window function took 3.1 and no check at all 1.1.
  */
-function chainSum(mapping: ResolvedMapping): string {
+function chainSum(mapping: ResolvedMapping, method: ChainMethod): string {
   const { balanceAfter, sequence, amount } = mapping.ledger;
-  switch (chainMethod(mapping)) {
+  switch (method) {
     case 'none':
       return '';
     case 'window':
@@ -151,8 +156,8 @@ function handOver(balance: string, number: string): string {
   return `(hashint8extended(${balance}, ${number}) >> 2)`;
 }
 
-function chainBroken(mapping: ResolvedMapping): string {
-  switch (chainMethod(mapping)) {
+function chainBroken(method: ChainMethod): string {
+  switch (method) {
     case 'none':
       return 'false';
     case 'window':
@@ -201,21 +206,33 @@ export function asText(expression: string): string {
   return `trim_scale((${expression})::numeric)::text`;
 }
 
+/** What a cache holds and what it should hold (alias c), both as canonical text. */
+export function cacheTexts(mapping: ResolvedMapping, cache: ComparedCache): [string, string] {
+  const text = (kind: Kind, expression: string): string =>
+    kind === 'integer' ? `${expression}::text` : asText(expression);
+  return [
+    text(cache.column.kind, `c.${cache.name}`),
+    text(mapping.ledger.amount.kind, `c.${cache.name}_expected`),
+  ];
+}
+
 /** The condition under which a row of the comparison (alias c) has a finding. */
 export function isDrifted(mapping: ResolvedMapping): string {
-  const caches = comparedCaches(mapping);
-  const differ = (part: Part): string =>
-    caches
-      .filter((cache) => cache.part === part)
-      .map(({ name }) => `c.${name} IS DISTINCT FROM c.${name}_expected`)
-      .join(' OR ');
-  const profile = differ('profile');
-  return [
-    'NOT c.wallet_exists',
-    differ('wallet'),
-    ...(profile === '' ? [] : [`c.profile_id IS NOT NULL AND (${profile})`]),
-    'c.chain_broken',
-  ].join('\n    OR ');
+  return `NOT c.wallet_exists OR c.chain_broken OR ${cachesDiffer(mapping)}`;
+}
+
+/** The condition under which a cache of an existing wallet (alias c), or of its profile, differs. */
+export function cachesDiffer(mapping: ResolvedMapping): string {
+  const profile = partDiffers(mapping, 'profile');
+  return `(${partDiffers(mapping, 'wallet')}${profile === '' ? '' : ` OR c.profile_id IS NOT NULL AND (${profile})`})`;
+}
+
+/** The condition under which a cache of one part (alias c) differs; empty where it keeps none. */
+export function partDiffers(mapping: ResolvedMapping, part: Part): string {
+  return comparedCaches(mapping)
+    .filter((cache) => cache.part === part)
+    .map(({ name }) => `c.${name} IS DISTINCT FROM c.${name}_expected`)
+    .join(' OR ');
 }
 
 /** The condition under which the history of a wallet (alias c) is missing: see core/drift.ts. */

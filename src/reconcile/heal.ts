@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { findingsOf } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database } from '../postgres/database.js';
 import * as statements from './heal-statements.js';
 import { repairWallets, type RepairOutcome } from './repair.js';
+import * as runStatements from './statements.js';
+import { VERSION } from '../version.js';
 
 /** What one pass of the healer did, in failures (a wallet may have several). */
 export interface HealResult {
@@ -29,8 +32,9 @@ export async function heal(
   const ledger = mapping.ledger.table.quoted;
   const total = { healed: 0, failed: 0 };
   let after = '0';
+  let runId: string | undefined;
   for (;;) {
-    if (options.signal?.aborted === true) return total;
+    if (options.signal?.aborted === true) break;
     const failures = await database.query<statements.FailureRow>(
       statements.dueFailures(ledger, {
         after,
@@ -39,13 +43,14 @@ export async function heal(
       }),
     );
     const last = failures.at(-1);
-    if (last === undefined) return total;
+    if (last === undefined) break;
+    runId ??= await startRun(database, ledger);
     after = last.id;
     const outcome = await repairWallets(
       database,
       mapping,
       [...new Set(failures.map(({ walletId }) => walletId))],
-      { runId: null, onLocked: 'skip' },
+      { runId, onLocked: 'skip' },
     );
     const remaining = whatRemains(outcome);
     const closed = failures.filter(({ walletId }) => !remaining.has(walletId));
@@ -59,6 +64,16 @@ export async function heal(
     total.healed += closed.length;
     total.failed += open.length;
   }
+  if (runId !== undefined) await database.query(runStatements.finishRun(runId, null, total));
+  return total;
+}
+
+async function startRun(database: Database, ledger: string): Promise<string> {
+  const id = randomUUID();
+  await database.query(
+    runStatements.startRun({ id, kind: 'heal', ledger, options: {}, version: VERSION }),
+  );
+  return id;
 }
 
 /** Why a wallet is not in sync after the attempt, by wallet. */

@@ -9,6 +9,7 @@ import {
   type Tally,
 } from '../core/drift.js';
 import { exitStatusOf } from '../core/exit.js';
+import { inOrder, slices } from './chunks.js';
 import { TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
@@ -19,13 +20,26 @@ import {
   type ReconcileOptions,
   type ReconcileSummary,
 } from './options.js';
-import { repairWallets, type RepairOutcome } from './repair.js';
-import { findWallets } from './services.js';
+import { repairWallets, type FailedRepair, type RepairOutcome } from './repair.js';
+import { findWallets } from './users.js';
+import { walletCount } from './detect-statements.js';
+import type { OnLocked } from './repair-statements.js';
 import * as statements from './statements.js';
-import { walkAll, walkWallets, type Batch, type WalkEnd } from './walk.js';
+import {
+  detailsOf,
+  walkAll,
+  walkWallets,
+  type Batch,
+  type Suspect,
+  type Walk,
+  type WalkEnd,
+} from './walk.js';
 
 /** Wallets that are repaired in one transaction: enough to be fast, few enough to be in nobody's way. */
 const REPAIR_CHUNK = 1_000;
+
+/** Chunks that are repaired side by side. They have no wallet and no profile in common. */
+const REPAIR_CONNECTIONS = 3;
 
 /**
  * One run of reconcile: finds every cache that is not what the ledger says, and (unless it is a dry
@@ -71,6 +85,7 @@ class Run {
   /** undefined: every wallet. */
   readonly #walletIds: readonly string[] | undefined;
   readonly #total: number;
+  readonly #walk: Walk;
 
   private constructor(
     database: Database,
@@ -83,6 +98,7 @@ class Run {
     this.#options = options;
     this.#walletIds = selection.walletIds;
     this.#total = Math.min(selection.total, options.limit ?? selection.total);
+    this.#walk = { database, mapping, batchSize: options.batchSize, detailed: options.dryRun };
   }
 
   static async prepare(
@@ -102,6 +118,7 @@ class Run {
       await database.query(
         statements.startRun({
           id: run.id,
+          kind: 'reconcile',
           ledger: mapping.ledger.table.quoted,
           options: { all: userIds === undefined, userIds, batchSize, limit },
           version,
@@ -114,11 +131,19 @@ class Run {
   /** @returns why the run is incomplete, or null */
   async walk(): Promise<ReconcileSummary['incomplete']> {
     const batches = this.#batches();
+    // While one batch is repaired, the next is already being looked at on another connection.
+    let next = batches.next();
     for (;;) {
-      if (this.#options.signal?.aborted === true) return 'interrupted';
-      const next = await batches.next();
-      if (next.done === true) return next.value === 'limit' ? 'limit' : null;
-      await this.#handle(next.value);
+      const batch = await next;
+      if (batch.done === true) return batch.value === 'limit' ? 'limit' : null;
+      next = batches.next();
+      // If handling fails, that is the error to tell; this keeps the other one from being unhandled.
+      next.catch(() => undefined);
+      await this.#handle(batch.value);
+      if (this.#options.signal?.aborted === true) {
+        const rest = await next;
+        return rest.done === true && rest.value === 'complete' ? null : 'interrupted';
+      }
     }
   }
 
@@ -128,13 +153,10 @@ class Run {
   }
 
   #batches(): AsyncGenerator<Batch, WalkEnd> {
-    const { batchSize, limit } = this.#options;
-    if (this.#walletIds === undefined) {
-      return walkAll(this.#database, this.#mapping, batchSize, limit);
-    }
+    if (this.#walletIds === undefined) return walkAll(this.#walk, this.#options.limit);
     const ids = this.#walletIds.slice(0, this.#total);
     return endingWith(
-      walkWallets(this.#database, this.#mapping, ids, batchSize),
+      walkWallets(this.#walk, ids),
       ids.length < this.#walletIds.length ? 'limit' : 'complete',
     );
   }
@@ -142,7 +164,7 @@ class Run {
   async #handle(batch: Batch): Promise<void> {
     this.tally.checked += batch.checked;
     if (this.#options.dryRun) {
-      for (const suspect of batch.suspects) this.#report(suspect, { repaired: false });
+      for (const { details } of batch.suspects) this.#report(details, { repaired: false });
     } else {
       await this.#repair(batch.suspects);
     }
@@ -155,63 +177,79 @@ class Run {
   }
 
   /** Repairs what can be repaired; whoever is locked is tried once more, with some patience. */
-  async #repair(suspects: readonly Comparison[]): Promise<void> {
-    const byWallet = new Map<string, Comparison>();
-    for (const suspect of suspects) {
-      if (suspect.walletId !== null && hasRepairable(suspect))
-        byWallet.set(suspect.walletId, suspect);
-      else this.#report(suspect, { repaired: false });
+  async #repair(suspects: readonly Suspect[]): Promise<void> {
+    const special = new Map<string, Comparison>();
+    const ids: string[] = [];
+    for (const { walletId, details } of suspects) {
+      if (walletId === null || (details !== undefined && !hasRepairable(details))) {
+        this.#report(details, { repaired: false });
+        continue;
+      }
+      ids.push(walletId);
+      if (details !== undefined) special.set(walletId, details);
     }
-    const ids = [...byWallet.keys()];
     const locked: string[] = [];
-    for (let from = 0; from < ids.length; from += REPAIR_CHUNK) {
-      const outcome = await this.#repairChunk(ids.slice(from, from + REPAIR_CHUNK), 'skip');
-      this.#conclude(outcome, byWallet);
+    const outcomes = inOrder(slices(ids, REPAIR_CHUNK), REPAIR_CONNECTIONS, (chunk) =>
+      this.#repairChunk(chunk, 'skip'),
+    );
+    for await (const outcome of outcomes) {
+      await this.#conclude(outcome, special);
       locked.push(...outcome.locked);
     }
     for (const id of locked) {
       const outcome = await this.#repairChunk([id], 'wait');
-      this.#conclude(outcome, byWallet);
-      if (outcome.locked.length > 0) this.#skip(id, byWallet.get(id)?.userId ?? null);
+      await this.#conclude(outcome, special);
+      if (outcome.locked.length > 0) await this.#skip(id);
     }
   }
 
-  #repairChunk(ids: readonly string[], onLocked: statements.OnLocked): Promise<RepairOutcome> {
+  #repairChunk(ids: readonly string[], onLocked: OnLocked): Promise<RepairOutcome> {
     return repairWallets(this.#database, this.#mapping, ids, { runId: this.id, onLocked });
   }
 
-  #conclude(outcome: RepairOutcome, suspects: ReadonlyMap<string, Comparison>): void {
-    for (const found of outcome.found) this.#report(found, { repaired: true });
-    for (const { walletId, error } of outcome.failed) {
-      const suspect = suspects.get(walletId);
-      if (suspect !== undefined) this.#report(suspect, { repaired: false });
-      this.tally.errors += 1;
-      this.#options.onProblem?.({
-        type: 'error',
-        walletId,
-        userId: suspect?.userId ?? null,
-        code: error.code,
-        message: error.message,
-      });
-    }
+  async #conclude(outcome: RepairOutcome, special: ReadonlyMap<string, Comparison>): Promise<void> {
+    for (const row of outcome.found) this.#report(withBreak(row, special), { repaired: true });
+    for (const failure of outcome.failed) await this.#fail(failure);
   }
 
-  #skip(walletId: string, userId: string | null): void {
+  async #fail({ walletId, error }: FailedRepair): Promise<void> {
+    const details = (await detailsOf(this.#walk, [walletId])).get(walletId);
+    this.#report(details, { repaired: false });
+    this.tally.errors += 1;
+    this.#options.onProblem?.({
+      type: 'error',
+      walletId,
+      userId: details?.userId ?? null,
+      code: error.code,
+      message: error.message,
+    });
+  }
+
+  async #skip(walletId: string): Promise<void> {
+    const details = (await detailsOf(this.#walk, [walletId])).get(walletId);
     this.tally.skipped += 1;
     this.#options.onProblem?.({
       type: 'skip',
       walletId,
-      userId,
+      userId: details?.userId ?? null,
       code: 'locked',
       message: 'another transaction holds the wallet or its profile; it was left as it is',
     });
   }
 
-  #report(row: Comparison, outcome: { repaired: boolean }): void {
+  #report(row: Comparison | undefined, outcome: { repaired: boolean }): void {
+    if (row === undefined) return;
     const findings: Finding[] = findingsOf(row, outcome);
     countUser(this.tally, findings);
     for (const finding of findings) this.#options.onFinding?.(finding);
   }
+}
+
+/** What was found under lock, with the break in the running balance that detection had seen. */
+function withBreak(row: Comparison, special: ReadonlyMap<string, Comparison>): Comparison {
+  const details = row.walletId === null ? undefined : special.get(row.walletId);
+  const breaks = details?.caches.filter(({ field }) => field === 'balanceAfter') ?? [];
+  return breaks.length === 0 ? row : { ...row, caches: [...row.caches, ...breaks] };
 }
 
 function hasRepairable(row: Comparison): boolean {
@@ -221,7 +259,7 @@ function hasRepairable(row: Comparison): boolean {
 }
 
 async function countWallets(database: Database, mapping: ResolvedMapping): Promise<number> {
-  const [row] = await database.query<{ wallets: string }>(statements.countWallets(mapping));
+  const [row] = await database.query<{ wallets: string }>(walletCount(mapping));
   return Number(row?.wallets ?? 0);
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { wholeCoins } from '../core/amount.js';
 import {
   findingsOf,
@@ -10,10 +11,13 @@ import {
 import { TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
-import { sqlStateOf } from '../postgres/failures.js';
 import { lockUsers } from './repair.js';
-import { toComparison, type ComparisonRow } from './rows.js';
+import { comparisonDecoder, type ComparisonRow } from './rows.js';
+import { compared } from './detect-statements.js';
+import { repairLocked } from './repair-statements.js';
 import * as statements from './statements.js';
+import { asId, findWallets } from './users.js';
+import { VERSION } from '../version.js';
 
 /** The four services of UP-M3, on any mapping. The ledger decides, never the wallet's cache. */
 
@@ -84,17 +88,11 @@ async function syncUnderLock(
   mapping: ResolvedMapping,
   walletId: string,
 ): Promise<SyncResult> {
-  const locked = await asId('wallet', walletId, () =>
-    lockUsers(session, mapping, [walletId], 'wait'),
-  );
-  if (locked.length === 0) throw walletNotFound(walletId);
-  const before = await compareOne(session, mapping, walletId);
-  const found = await session.query<ComparisonRow>(
-    statements.repairLocked(mapping, [walletId], null),
-  );
-  const findings = found.flatMap((row) =>
-    findingsOf(toComparison(mapping, row), { repaired: true }),
-  );
+  const before = await lockAndCompare(session, mapping, walletId);
+  const drifted = findingsOf(before, { repaired: false });
+  const findings = drifted.some(({ cause, field }) => isRepairable(cause, field))
+    ? await repair(session, mapping, before, walletId)
+    : drifted;
   const synced = (field: Field, part?: Part): boolean =>
     findings.some(
       (finding) =>
@@ -113,6 +111,38 @@ async function syncUnderLock(
     earningsAfter: coinsAfter(before, findings, 'lifetimeEarnings'),
     findings,
   };
+}
+
+/** The comparison has to be the statement after the lock: see {@link lockUsers}. */
+async function lockAndCompare(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  walletId: string,
+): Promise<Comparison> {
+  await asId('wallet', walletId, () => lockUsers(session, mapping, [walletId], 'wait'));
+  return compareOne(session, mapping, walletId);
+}
+
+async function repair(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  before: Comparison,
+  walletId: string,
+): Promise<Finding[]> {
+  const runId = randomUUID();
+  await session.query(
+    statements.startRun({
+      id: runId,
+      kind: 'service',
+      ledger: mapping.ledger.table.quoted,
+      options: { walletId },
+      version: VERSION,
+    }),
+  );
+  await session.query(repairLocked(mapping, [walletId], runId));
+  const findings = findingsOf(before, { repaired: true });
+  await session.query(statements.finishRun(runId, null, { findings: findings.length }));
+  return findings;
 }
 
 /**
@@ -186,53 +216,16 @@ export async function recomputeLifetimeEarnings(
   );
 }
 
-/**
- * The wallets of some users, one row at least for each user.
- *
- * @throws TrueupError `feature_off`, `invalid_argument`
- */
-export async function findWallets(
-  session: Queryable,
-  mapping: ResolvedMapping,
-  userIds: readonly string[],
-): Promise<readonly statements.UserRow[]> {
-  const statement = statements.walletsOfUsers(mapping, userIds);
-  if (statement === undefined) {
-    throw new TrueupError('feature_off', 'the mapping does not say which profile is whose', {
-      hint: 'Name profile.user in the mapping.',
-    });
-  }
-  return asId('user', userIds.join(', '), () => session.query<statements.UserRow>(statement));
-}
-
 async function compareOne(
   session: Queryable,
   mapping: ResolvedMapping,
   walletId: string,
 ): Promise<Comparison> {
   const [row] = await asId('wallet', walletId, () =>
-    session.query<ComparisonRow>(statements.compared(mapping, [walletId])),
+    session.query<ComparisonRow>(compared(mapping, [walletId])),
   );
   if (row?.wallet_exists !== true) throw walletNotFound(walletId);
-  return toComparison(mapping, row);
-}
-
-/** An id that its column cannot hold (`abc` for a bigint) is a wrong argument, not a broken database. */
-async function asId<Result>(
-  whose: string,
-  id: string,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    const state = sqlStateOf(error);
-    if (state !== '22P02' && state !== '22003') throw error;
-    throw new TrueupError('invalid_argument', `${id} cannot be the id of a ${whose}`, {
-      hint: 'Give an id as the table holds it.',
-      cause: error,
-    });
-  }
+  return comparisonDecoder(mapping)(row);
 }
 
 function walletNotFound(walletId: string): TrueupError {

@@ -1,17 +1,34 @@
 import type { Comparison } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import type { Database } from '../postgres/database.js';
-import { toComparison, type ComparisonRow } from './rows.js';
-import * as statements from './statements.js';
+import type { Database, Statement } from '../postgres/database.js';
+import { comparisonDecoder, type ComparisonRow } from './rows.js';
+import * as statements from './detect-statements.js';
 
-/** One batch of a walk: how many wallets were looked at, and which users have drifted. */
+/** A user who has drifted, as detection saw him without any lock. */
+export interface Suspect {
+  /** null: a profile that has no wallet. */
+  readonly walletId: string | null;
+  /** Left out where there is nothing but caches to overwrite, and the run is going to. */
+  readonly details?: Comparison;
+}
+
+/** One batch of a walk: how many wallets were looked at, and who has drifted. */
 export interface Batch {
   readonly checked: number;
-  readonly suspects: readonly Comparison[];
+  readonly suspects: readonly Suspect[];
 }
 
 /** How a walk ended: whether something was left out. */
 export type WalkEnd = 'complete' | 'limit';
+
+/** What a walk works with. */
+export interface Walk {
+  readonly database: Database;
+  readonly mapping: ResolvedMapping;
+  readonly batchSize: number;
+  /** Give the details of every suspect, for a run that only reports. */
+  readonly detailed: boolean;
+}
 
 /** Detection may sort and hash a whole batch: PostgreSQL's default of 4 MB would go to disk. */
 const DETECTION = { readOnly: true, settings: { work_mem: '64MB' } } as const;
@@ -23,87 +40,107 @@ const DETECTION = { readOnly: true, settings: { work_mem: '64MB' } } as const;
  * wherever their id lies.
  */
 export async function* walkAll(
-  database: Database,
-  mapping: ResolvedMapping,
-  batchSize: number,
+  walk: Walk,
   limit = Number.MAX_SAFE_INTEGER,
 ): AsyncGenerator<Batch, WalkEnd> {
   let above: string | undefined;
   let remaining = limit;
   for (;;) {
     // At the limit one row more is probed, only to know whether anything is left.
-    const size = remaining === 0 ? 1 : Math.min(batchSize, remaining);
-    const end = await batchEnd(database, mapping.wallet, above, size);
+    const size = remaining === 0 ? 1 : Math.min(walk.batchSize, remaining);
+    const end = await batchEnd(walk, walk.mapping.wallet, above, size);
     if (remaining === 0 && end.rows > 0) return 'limit';
     const upTo = end.rows < size ? undefined : end.upTo;
-    const suspects = await detect(
-      database,
-      mapping,
-      statements.driftedInRange(mapping, { above, upTo }),
-    );
+    const range = { above, upTo };
+    const suspects = walk.detailed
+      ? await detect(walk, statements.driftedInRange(walk.mapping, range))
+      : await detectBriefly(walk, statements.suspectsInRange(walk.mapping, range));
     yield { checked: end.rows, suspects };
     if (upTo === undefined) break;
     above = upTo;
     remaining -= end.rows;
   }
-  yield* walkProfilesWithoutWallet(database, mapping, batchSize);
+  yield* walkProfilesWithoutWallet(walk);
   return 'complete';
 }
 
-async function* walkProfilesWithoutWallet(
-  database: Database,
-  mapping: ResolvedMapping,
-  batchSize: number,
-): AsyncGenerator<Batch> {
-  if (mapping.profile === undefined) return;
+async function* walkProfilesWithoutWallet(walk: Walk): AsyncGenerator<Batch> {
+  if (walk.mapping.profile === undefined) return;
   let above: string | undefined;
   for (;;) {
-    const { upTo } = await batchEnd(database, mapping.profile, above, batchSize);
+    const { upTo } = await batchEnd(walk, walk.mapping.profile, above, walk.batchSize);
     if (upTo === undefined) return;
-    const statement = statements.profilesWithoutWallet(mapping, { above, upTo });
+    const statement = statements.profilesWithoutWallet(walk.mapping, { above, upTo });
     if (statement === undefined) return;
-    yield { checked: 0, suspects: await detect(database, mapping, statement) };
+    yield { checked: 0, suspects: await detect(walk, statement) };
     above = upTo;
   }
 }
 
 /** Walks over a list of wallets. */
 export async function* walkWallets(
-  database: Database,
-  mapping: ResolvedMapping,
+  walk: Walk,
   walletIds: readonly string[],
-  batchSize: number,
 ): AsyncGenerator<Batch, WalkEnd> {
-  for (let from = 0; from < walletIds.length; from += batchSize) {
-    const ids = walletIds.slice(from, from + batchSize);
-    yield {
-      checked: ids.length,
-      suspects: await detect(database, mapping, statements.driftedAmong(mapping, ids)),
-    };
+  for (let from = 0; from < walletIds.length; from += walk.batchSize) {
+    const ids = walletIds.slice(from, from + walk.batchSize);
+    const suspects = walk.detailed
+      ? await detect(walk, statements.driftedAmong(walk.mapping, ids))
+      : await detectBriefly(walk, statements.suspectsAmong(walk.mapping, ids));
+    yield { checked: ids.length, suspects };
   }
   return 'complete';
 }
 
+/** The details of some wallets, as far as they have drifted, by wallet. */
+export async function detailsOf(
+  walk: Walk,
+  walletIds: readonly string[],
+): Promise<ReadonlyMap<string, Comparison>> {
+  if (walletIds.length === 0) return new Map();
+  const found = await detect(walk, statements.driftedAmong(walk.mapping, walletIds));
+  return new Map(
+    found.flatMap(({ walletId, details }) =>
+      walletId === null || details === undefined ? [] : [[walletId, details] as const],
+    ),
+  );
+}
+
 async function batchEnd(
-  database: Database,
+  walk: Walk,
   walked: statements.Walked,
   above: string | undefined,
   size: number,
 ): Promise<{ rows: number; upTo: string | undefined }> {
-  const [row] = await database.query<{ upTo: string | null; rows: string }>(
+  const [row] = await walk.database.query<{ upTo: string | null; rows: string }>(
     statements.batchEnd(walked, above, size),
   );
   return { rows: Number(row?.rows ?? 0), upTo: row?.upTo ?? undefined };
 }
 
-async function detect(
-  database: Database,
-  mapping: ResolvedMapping,
-  statement: ReturnType<typeof statements.driftedInRange>,
-): Promise<Comparison[]> {
-  const rows = await database.transaction(
+async function detect(walk: Walk, statement: Statement): Promise<Suspect[]> {
+  const rows = await walk.database.transaction(
     (session) => session.query<ComparisonRow>(statement),
     DETECTION,
   );
-  return rows.map((row) => toComparison(mapping, row));
+  const decode = comparisonDecoder(walk.mapping);
+  return rows.map((row) => {
+    const details = decode(row);
+    return { walletId: details.walletId, details };
+  });
+}
+
+/** Ids are enough for whoever is compared again under lock; only special cases are asked about. */
+async function detectBriefly(walk: Walk, statement: Statement): Promise<Suspect[]> {
+  const rows = await walk.database.transaction(
+    (session) => session.query<statements.SuspectRow>(statement),
+    DETECTION,
+  );
+  const special = rows.filter((row) => row.special).map(({ walletId }) => walletId);
+  const details = await detailsOf(walk, special);
+  return rows.flatMap(({ walletId, special: isSpecial }) => {
+    const known = details.get(walletId);
+    if (known !== undefined) return [{ walletId, details: known }];
+    return isSpecial ? [] : [{ walletId }];
+  });
 }

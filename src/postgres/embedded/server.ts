@@ -107,6 +107,7 @@ export class EmbeddedServer {
       if (!isConnectionFailure(error)) throw error;
       return; // The server is gone already: nothing to leave.
     }
+    (this.#presence as pg.Client & Referable).ref();
     if (last) await stopServer(this.#home);
     else await this.#presence.end();
   }

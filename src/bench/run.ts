@@ -1,0 +1,46 @@
+import { TrueupError } from '../core/errors.js';
+import type { Bench } from './context.js';
+import * as reconcile from './reconcile.js';
+import * as sync from './sync.js';
+
+type Scenario = (bench: Bench) => Promise<void>;
+
+/**
+ * The scenarios by group. What the triggers cost belongs to the promise that reconcile checks, so
+ * the group `reconcile` ends with the group `sync`.
+ */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
+  reconcile: {
+    scan: reconcile.scan,
+    repair: reconcile.repair,
+    memory: reconcile.memory,
+    row: sync.row,
+    bulk: sync.bulk,
+  },
+  sync: { row: sync.row, bulk: sync.bulk },
+};
+
+/**
+ * Runs a group of benchmarks.
+ *
+ * @throws TrueupError `invalid_argument`
+ */
+export async function runBench(group: string, bench: Bench): Promise<void> {
+  const scenarios = GROUPS[group];
+  if (scenarios === undefined) {
+    throw new TrueupError('invalid_argument', `there is no group ${group}`, {
+      hint: `The groups are ${Object.keys(GROUPS).join(', ')}.`,
+    });
+  }
+  const { scenario } = bench.options;
+  if (scenario !== undefined && scenarios[scenario] === undefined) {
+    throw new TrueupError('invalid_argument', `group ${group} has no scenario ${scenario}`, {
+      hint: `Its scenarios are ${Object.keys(scenarios).join(', ')}.`,
+    });
+  }
+  for (const [name, run] of Object.entries(scenarios)) {
+    if (scenario !== undefined && scenario !== name) continue;
+    bench.say(`${group} ${name}`);
+    await run(bench);
+  }
+}

@@ -1,0 +1,42 @@
+import { TrueupError } from '../core/errors.js';
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Queryable } from '../postgres/database.js';
+import { sqlStateOf } from '../postgres/failures.js';
+import { walletsOfUsers, type UserRow } from './statements.js';
+
+/**
+ * The wallets of some users, one row at least for each user.
+ *
+ * @throws TrueupError `feature_off`, `invalid_argument`
+ */
+export async function findWallets(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  userIds: readonly string[],
+): Promise<readonly UserRow[]> {
+  const statement = walletsOfUsers(mapping, userIds);
+  if (statement === undefined) {
+    throw new TrueupError('feature_off', 'the mapping does not say which profile is whose', {
+      hint: 'Name profile.user in the mapping.',
+    });
+  }
+  return asId('user', userIds.join(', '), () => session.query<UserRow>(statement));
+}
+
+/** An id that its column cannot hold (`abc` for a bigint) is a wrong argument, not a broken database. */
+export async function asId<Result>(
+  whose: string,
+  id: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const state = sqlStateOf(error);
+    if (state !== '22P02' && state !== '22003') throw error;
+    throw new TrueupError('invalid_argument', `${id} cannot be the id of a ${whose}`, {
+      hint: 'Give an id as the table holds it.',
+      cause: error,
+    });
+  }
+}
