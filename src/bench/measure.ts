@@ -14,28 +14,40 @@ export interface Throughput {
   readonly milliseconds: readonly number[];
 }
 
-/**
- * Lets so many clients, each with a connection of its own, call `work` again and again.
- *
- * @param run.client counts from 0, `run.call` too
- */
+/** Calls that every client makes before the time is taken. */
+const WARM_UP_CALLS = 10;
+
+/** Lets so many clients, each with a connection of its own, call `work` again and again. */
 export async function clients(
   database: Database,
   options: { readonly clients: number; readonly seconds: number },
-  work: (session: Session, run: { client: number; call: number }) => Promise<unknown>,
+  work: (session: Session) => Promise<unknown>,
 ): Promise<Throughput> {
   const milliseconds: number[] = [];
-  const started = performance.now();
-  const deadline = started + options.seconds * 1000;
-  const one = (client: number): Promise<void> =>
+  let started = 0;
+  let ready = 0;
+  let start: () => void = () => undefined;
+  const everybodyIsReady = new Promise<void>((resolve) => {
+    start = resolve;
+  });
+  const one = (): Promise<void> =>
     database.session(async (session) => {
-      for (let call = 0; performance.now() < deadline; call += 1) {
-        const before = performance.now();
-        await work(session, { client, call });
-        milliseconds.push(performance.now() - before);
+      // What a connection does once (connecting, planning, compiling) is not what is measured.
+      for (let call = 0; call < WARM_UP_CALLS; call += 1) await work(session);
+      ready += 1;
+      if (ready === options.clients) {
+        started = performance.now();
+        start();
+      }
+      await everybodyIsReady;
+      for (let now = started; now < started + options.seconds * 1000;) {
+        await work(session);
+        const before = now;
+        now = performance.now();
+        milliseconds.push(now - before);
       }
     });
-  await Promise.all(Array.from({ length: options.clients }, (_, client) => one(client)));
+  await Promise.all(Array.from({ length: options.clients }, one));
   const perSecond = (milliseconds.length / (performance.now() - started)) * 1000;
   return { perSecond, milliseconds };
 }

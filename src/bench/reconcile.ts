@@ -2,7 +2,7 @@ import type { Database } from '../postgres/database.js';
 import { OWN_MAPPING, withDatabase, type Bench, type BenchDatabase } from './context.js';
 import { memoryOf } from './memory.js';
 import { seconds } from './measure.js';
-import { figure, median } from './report.js';
+import { figure, paired } from './report.js';
 import * as statements from './statements.js';
 
 /** Group `reconcile`: what finding and repairing drift costs. */
@@ -26,12 +26,12 @@ export async function scan(bench: Bench): Promise<void> {
         `  round ${String(round)} bare ${show(bare)} s, whole ${show(whole)} s, reconcile ${show(ours)} s`,
       );
     }
-    const facts = { group: 'reconcile', unit: 's', value: median(ours) };
+    const facts = { group: 'reconcile', unit: 's' };
     bench.report(
       figure({
         ...facts,
         scenario: 'scan',
-        baseline: { name: 'one unbatched statement', value: median(whole) },
+        ...paired(ours, 'one unbatched statement', whole),
         target: 'a ratio of at most 1.8',
       }),
     );
@@ -39,7 +39,7 @@ export async function scan(bench: Bench): Promise<void> {
       figure({
         ...facts,
         scenario: 'scan-bare',
-        baseline: { name: 'bare GROUP BY of the ledger', value: median(bare) },
+        ...paired(ours, 'bare GROUP BY of the ledger', bare),
       }),
     );
   });
@@ -65,8 +65,7 @@ export async function repair(bench: Bench): Promise<void> {
         group: 'reconcile',
         scenario: 'repair',
         unit: 'wallets/s',
-        value: median(ours),
-        baseline: { name: "the original's way, a wallet a transaction", value: median(original) },
+        ...paired(ours, "the original's way, a wallet a transaction", original),
         target: 'a ratio of at least 50',
       }),
     );

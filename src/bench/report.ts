@@ -8,7 +8,7 @@ export interface Figure {
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly baseline: { readonly name: string; readonly value: number } | null;
-  /** value / baseline. */
+  /** value / baseline; of rounds, the median of each round's own ratio. */
   readonly ratio: number | null;
   readonly bytesPerEntry: number | null;
   /** What it has to reach, in words. */
@@ -27,7 +27,7 @@ export function figure(
     target: null,
     ...facts,
     baseline,
-    ratio: baseline === null ? null : facts.value / baseline.value,
+    ratio: facts.ratio ?? (baseline === null ? null : facts.value / baseline.value),
   };
 }
 
@@ -58,6 +58,22 @@ function readable(value: number): string {
   return value >= 100
     ? Math.round(value).toLocaleString('en-US')
     : Number(value.toPrecision(3)).toString();
+}
+
+/**
+ * Medians of rounds in which both were measured one after the other. The ratio is the median of the
+ * rounds' ratios: a machine that slows down between two rounds slows both sides of each.
+ */
+export function paired(
+  values: readonly number[],
+  name: string,
+  baselines: readonly number[],
+): Pick<Figure, 'value' | 'baseline' | 'ratio'> {
+  return {
+    value: median(values),
+    baseline: { name, value: median(baselines) },
+    ratio: median(values.map((value, round) => value / (baselines[round] ?? Number.NaN))),
+  };
 }
 
 /** The middle one of some values. */

@@ -33,6 +33,9 @@ const PROFILE_LOCK_TIMEOUT = '250ms';
 /** The same for each row when a set had to be taken apart: somebody has waited already. */
 const SINGLE_PROFILE_LOCK_TIMEOUT = '20ms';
 
+/** What is recorded where a wallet names a profile that does not exist. */
+const NO_PROFILE = `'TU002', 'there is no such profile'`;
+
 export const SYNC_TRIGGER = 'trueup_sync';
 
 /** Generates the sync of a mapping. Pure: the same mapping gives the same text. */
@@ -74,7 +77,9 @@ interface Names {
 }
 
 // Columns are always qualified (e, w, p, d), variables never are, and use_variable settles the rest:
-// so no column of an application can be mistaken for a variable, nor the other way round.
+// so no column of an application can be mistaken for a variable, nor the other way round. The branch
+// for one entry has as few expressions as can be: PL/pgSQL prepares each of them anew in every
+// transaction, and half of them cost 4 % of the whole insert.
 function functionBody(mapping: ResolvedMapping): string {
   const { ledger, wallet } = mapping;
   const profile = cachingProfile(mapping);
@@ -89,31 +94,27 @@ function functionBody(mapping: ResolvedMapping): string {
 #variable_conflict use_variable
 DECLARE
     entries         integer := 0;
-    next_wallet     ${ledger.wallet.baseType};
-    next_amount     ${ledger.amount.baseType};
     entry_wallet    ${ledger.wallet.baseType};
     entry_amount    ${ledger.amount.baseType};
     wallets         bigint;
     wallets_updated bigint;${profile === undefined ? '' : profileVariables(mapping, profile)}
 BEGIN
-    FOR next_wallet, next_amount IN
+    FOR entry_wallet, entry_amount IN
         SELECT ${names.entryWallet}, ${names.entryAmount}
           FROM new_entries e WHERE ${names.entryWallet} IS NOT NULL
     LOOP
         entries := entries + 1;
-        EXIT WHEN entries > 1;
-        entry_wallet := next_wallet;
-        entry_amount := next_amount;
+        EXIT WHEN entries = 2;
     END LOOP;
 
     IF entries = 1 THEN
         UPDATE ${wallet.table.quoted} AS w
            SET ${walletChanges(mapping, 'entry_amount', 'greatest(entry_amount, 0)')}
          WHERE w.${wallet.id.quoted} = entry_wallet${profile === undefined ? '' : returningOne(mapping, profile)};
-        IF NOT FOUND THEN
+        IF ${profile === undefined ? '' : oneProfile(names, profile)}NOT FOUND THEN
             ${walletMissing(names, 'entry_wallet')}
-        END IF;${profile === undefined ? '' : oneProfile(names, profile)}
-    ELSIF entries > 1 THEN
+        END IF;
+    ELSIF entries = 2 THEN
         PERFORM FROM ${wallet.table.quoted} AS w
           WHERE w.${wallet.id.quoted} IN (SELECT ${names.entryWallet} FROM new_entries e)
           ORDER BY w.${wallet.id.quoted} FOR NO KEY UPDATE;
@@ -204,7 +205,6 @@ function profileVariables(mapping: ResolvedMapping, profile: Profile): string {
     setting         text;
     state           text;
     message         text;
-    done            boolean := false;
     followed        bigint;`;
 }
 
@@ -238,24 +238,21 @@ function collectSet(profile: Profile | undefined): string {
 }
 
 function oneProfile(names: Names, profile: Profile): string {
-  return `
-        IF wallet_profile IS NOT NULL THEN
+  return `wallet_profile IS NOT NULL THEN
             BEGIN
                 setting := set_config('lock_timeout', '${PROFILE_LOCK_TIMEOUT}', true);
                 UPDATE ${profile.table.quoted} AS p
                    SET ${profileChanges(profile, 'entry_amount', 'greatest(entry_amount, 0)', '')}
                  WHERE p.${profile.id.quoted} = wallet_profile;
-                done := FOUND;
                 setting := set_config('lock_timeout', callers_timeout, true);
-                state := 'TU002';
-                message := 'there is no such profile';
+                IF NOT FOUND THEN
+                    PERFORM trueup.record_sync_failure(${names.key}, entry_wallet::text, wallet_profile::text, ${NO_PROFILE});
+                END IF;
             EXCEPTION WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-            END;
-            IF NOT done THEN
                 PERFORM trueup.record_sync_failure(${names.key}, entry_wallet::text, wallet_profile::text, state, message);
-            END IF;
-        END IF;`;
+            END;
+        ELSIF `;
 }
 
 function manyProfiles(names: Names, profile: Profile): string {
@@ -291,7 +288,7 @@ function manyProfiles(names: Names, profile: Profile): string {
                 END;
             END LOOP;
             IF followed IS DISTINCT FROM cardinality(profiles) THEN
-                PERFORM trueup.record_sync_failure(${names.key}, d.wallet, d.profile::text, 'TU002', 'there is no such profile')
+                PERFORM trueup.record_sync_failure(${names.key}, d.wallet, d.profile::text, ${NO_PROFILE})
                    FROM unnest(wallet_ids, profiles) AS d (wallet, profile)
                   WHERE NOT EXISTS (SELECT FROM ${profile.table.quoted} AS p WHERE p.${profile.id.quoted} = d.profile);
             END IF;
