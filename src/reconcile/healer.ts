@@ -1,5 +1,6 @@
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Session } from '../postgres/database.js';
+import { toTrueupError } from '../postgres/failures.js';
 import { heal, type HealResult } from './heal.js';
 import { FAILURE_CHANNEL, listenForFailures, stopListening } from './heal-statements.js';
 
@@ -57,26 +58,33 @@ export class Healer {
   }
 
   async #listen(session: Session): Promise<void> {
-    let notified = false;
+    const news = { notified: false, lost: undefined as unknown };
     const onNotification = ({ channel }: { channel: string }): void => {
       if (channel !== FAILURE_CHANNEL) return;
-      notified = true;
+      news.notified = true;
+      this.#wake();
+    };
+    // Nothing is asked on this connection while it listens, so its end is not told by any query.
+    const onLost = (error: unknown): void => {
+      news.lost = error;
       this.#wake();
     };
     session.client.on('notification', onNotification);
+    session.client.on('error', onLost);
     try {
       // Listen first, look afterwards: a failure between the two would wake nobody.
       await session.query(listenForFailures);
       while (!this.#stop.signal.aborted) {
-        notified = false;
+        if (news.lost !== undefined) throw toTrueupError(news.lost);
+        news.notified = false;
         const result = await heal(this.#database, this.#mapping, { signal: this.#stop.signal });
         if (result.healed + result.failed > 0) this.#listener.onHealed?.(result);
-        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the callback
-        if (!notified) await this.#sleep(LOOK_EVERY_MS);
+        if (!hasNews(news)) await this.#sleep(LOOK_EVERY_MS);
       }
       await session.query(stopListening);
     } finally {
       session.client.off('notification', onNotification);
+      session.client.off('error', onLost);
     }
   }
 
@@ -91,4 +99,9 @@ export class Healer {
       };
     });
   }
+}
+
+/** Something came while the healer was busy. */
+function hasNews(news: { readonly notified: boolean; readonly lost: unknown }): boolean {
+  return news.notified || news.lost !== undefined;
 }
