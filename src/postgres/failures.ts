@@ -14,10 +14,24 @@ export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
+/**
+ * A race inside PostgreSQL (seen on 17 and 18): a transaction that updated a row rolls back while
+ * others hold a key-share lock on it, as immediate foreign keys do; whoever updates the row in that
+ * instant is told this. Nothing is damaged, and a moment later the same statement succeeds.
+ */
+const MULTIXACT_RACE = 'new multixact has more than one updating member';
+
 /** Whether the transaction that failed like this may simply be tried again. */
 export function isRetryable(error: unknown): boolean {
   const state = sqlStateOf(error);
-  return state !== undefined && state in RETRYABLE;
+  if (state === undefined) return false;
+  return (
+    state in RETRYABLE || (state === 'XX000' && databaseMessage(error).startsWith(MULTIXACT_RACE))
+  );
+}
+
+function databaseMessage(error: unknown): string {
+  return messageOf(error instanceof TrueupError ? error.cause : error);
 }
 
 const NETWORK_CODES = new Set([

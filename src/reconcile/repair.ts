@@ -61,8 +61,7 @@ export async function repairWallets(
       { settings: SETTINGS, retries: RETRIES[options.onLocked] },
     );
   } catch (error) {
-    if (isConnectionFailure(error) || !FAULTS_OF_ONE_USER.test(sqlStateOf(error) ?? ''))
-      throw error;
+    if (!isFaultOfOneUser(error)) throw error;
     const [only] = walletIds;
     if (walletIds.length === 1 && only !== undefined) return givenUp(only, error);
     const middle = Math.ceil(walletIds.length / 2);
@@ -74,6 +73,11 @@ export async function repairWallets(
       failed: [...left.failed, ...right.failed],
     };
   }
+}
+
+function isFaultOfOneUser(error: unknown): boolean {
+  if (isConnectionFailure(error)) return false;
+  return isRetryable(error) || FAULTS_OF_ONE_USER.test(sqlStateOf(error) ?? '');
 }
 
 function givenUp(walletId: string, error: unknown): RepairOutcome {
