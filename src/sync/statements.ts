@@ -70,3 +70,16 @@ export function waitingFailures(ledger: string): Statement {
     values: [ledger],
   };
 }
+
+/** Foreign keys of the ledger to the wallets that are checked at each statement, not at the commit. */
+export function immediateForeignKeys(ledgerOid: string, walletOid: string): Statement {
+  return {
+    text: `SELECT conname AS name,
+                  format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED',
+                         conrelid::regclass, conname) AS remedy
+             FROM pg_constraint
+            WHERE conrelid = $1::oid AND confrelid = $2::oid AND contype = 'f' AND NOT condeferred
+            ORDER BY conname`,
+    values: [ledgerOid, walletOid],
+  };
+}

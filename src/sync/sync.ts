@@ -22,6 +22,19 @@ export interface SyncStatus {
   readonly oldestFailure: Date | null;
   /** The SQLSTATEs of the waiting failures. */
   readonly sqlStates: readonly string[];
+  /**
+   * Foreign keys of the ledger to its wallets that are checked at once. They lock the wallet before
+   * the trigger updates it, which makes entries slower; and where transactions on the same wallet
+   * roll back, PostgreSQL can refuse an entry with XX000 ("new multixact has more than one updating
+   * member"). Checked at the commit they do neither.
+   */
+  readonly immediateForeignKeys: readonly ImmediateForeignKey[];
+}
+
+/** A foreign key of the ledger, and the statement that has it checked at the commit. */
+export interface ImmediateForeignKey {
+  readonly name: string;
+  readonly remedy: string;
 }
 
 /**
@@ -76,12 +89,16 @@ export async function syncStatus(
   const waiting = (await exists(session, statements.operationsExist))
     ? (await session.query<statements.WaitingRow>(statements.waitingFailures(ledger.quoted)))[0]
     : undefined;
+  const immediateForeignKeys = await session.query<ImmediateForeignKey>(
+    statements.immediateForeignKeys(ledger.oid, mapping.wallet.table.oid),
+  );
   return {
     ledger: ledger.quoted,
     state: stateOf(trigger, generateSync(mapping).body),
     waitingFailures: Number(waiting?.waiting ?? 0),
     oldestFailure: waiting?.oldest ?? null,
     sqlStates: waiting?.states ?? [],
+    immediateForeignKeys,
   };
 }
 

@@ -44,6 +44,13 @@ async function install(options: CommonOptions): Promise<ExitStatus> {
   try {
     await trueup.installSync();
     print(`sync of ${trueup.mapping.ledger.table.quoted} is installed`);
+    const { immediateForeignKeys } = await trueup.syncStatus();
+    for (const { name, remedy } of immediateForeignKeys) {
+      say(
+        `note: foreign key "${name}" is checked at every statement; entries are faster, and safe from a ` +
+          `race inside PostgreSQL,\n  when it is checked at the commit: ${remedy}`,
+      );
+    }
     say(
       'entries are followed from now on; what was wrong before: trueup reconcile --all --dry-run',
     );
