@@ -4,7 +4,7 @@ import { TrueupError } from './core/errors.js';
 import type { PostOutcome, PostRequest } from './core/post.js';
 import { post } from './ledger/post.js';
 import { openWallet, type OpenWalletRequest } from './ledger/wallets.js';
-import { loadMapping } from './mapping/load.js';
+import { loadMapping, type LoadedMapping } from './mapping/load.js';
 import type { ResolvedMapping } from './mapping/model.js';
 import { OWN_MAPPING } from './mapping/own.js';
 import { resolveMapping } from './mapping/resolve.js';
@@ -189,14 +189,14 @@ export class Trueup extends EventEmitter<TrueupEvents> {
  *   `migration_changed`, `permission_denied`
  */
 export async function openTrueup(options: TrueupOptions = {}): Promise<Trueup> {
-  const { mapping: source } = loadMapping(options.config);
+  const loaded = loadMapping(options.config);
   const { server, database } = await connect(options);
   try {
-    const writes = options.readOnly !== true || (source === OWN_MAPPING && server !== undefined);
-    if (writes) await prepare(database, source);
-    const mapping = await resolveMapping(database, source);
+    const own = loaded.mapping === OWN_MAPPING;
+    if (options.readOnly !== true || (own && server !== undefined)) await prepare(database, loaded);
+    const mapping = await resolveMapping(database, loaded);
     const healer = options.healer ?? options.readOnly !== true;
-    return new Trueup({ server, database, mapping, source }, { healer });
+    return new Trueup({ server, database, mapping, source: loaded.mapping }, { healer });
   } catch (error) {
     await disconnect({ server, database });
     throw error;
@@ -210,27 +210,28 @@ export async function openTrueup(options: TrueupOptions = {}): Promise<Trueup> {
  * @throws TrueupError as {@link openTrueup}
  */
 export async function migrateDatabase(options: TrueupOptions = {}): Promise<Migration[]> {
-  const { mapping: source } = loadMapping(options.config);
+  const loaded = loadMapping(options.config);
   const { server, database } = await connect(options);
   try {
-    return await prepare(database, source);
+    return await prepare(database, loaded);
   } finally {
     await disconnect({ server, database });
   }
 }
 
 /**
- * Migrates; and gives Trueup's own ledger its sync triggers, once: if a person removes them later,
- * that is respected.
+ * Migrates. A mapping that does not fit is refused before anything is written. Trueup's own ledger
+ * is given its sync triggers, once: if a person removes them later, that is respected.
  */
-async function prepare(database: Database, source: Mapping): Promise<Migration[]> {
-  const own = source === OWN_MAPPING;
-  const applied = await migrate(database, own ? ['operations', 'ledger'] : ['operations']);
-  if (own) {
-    const mapping = await resolveMapping(database, source);
-    if (!(await wasEverInstalled(database, mapping))) {
-      await installSync(database, mapping, source);
-    }
+async function prepare(database: Database, loaded: LoadedMapping): Promise<Migration[]> {
+  if (loaded.mapping !== OWN_MAPPING) {
+    await resolveMapping(database, loaded);
+    return migrate(database, ['operations']);
+  }
+  const applied = await migrate(database, ['operations', 'ledger']);
+  const mapping = await resolveMapping(database, loaded);
+  if (!(await wasEverInstalled(database, mapping))) {
+    await installSync(database, mapping, loaded.mapping);
   }
   return applied;
 }

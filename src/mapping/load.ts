@@ -21,7 +21,8 @@ export interface LoadedMapping {
  */
 export function loadMapping(config: string | Mapping | undefined): LoadedMapping {
   if (config === OWN_MAPPING) return { mapping: OWN_MAPPING, source: 'own tables' };
-  if (typeof config === 'object') return { mapping: parse(config, 'config'), source: 'config' };
+  if (typeof config === 'object')
+    return { mapping: parse(config, 'config'), source: 'the mapping' };
   if (config !== undefined) return readMappingFile(config);
   if (existsSync(DEFAULT_FILE)) return readMappingFile(DEFAULT_FILE);
   return { mapping: OWN_MAPPING, source: 'own tables' };
@@ -46,7 +47,7 @@ function readMappingFile(file: string): LoadedMapping {
 }
 
 function parse(value: unknown, source: string): Mapping {
-  const result = mappingFile.safeParse(value);
+  const result = mappingFile.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   throw new TrueupError(
     'config_invalid',

@@ -3,6 +3,7 @@ import type { Queryable } from '../postgres/database.js';
 import { quoteIdentifier, splitTableName } from '../postgres/identifiers.js';
 import { checkFit } from './fit.js';
 import type { Column, Kind, Ledger, Profile, ResolvedMapping, Table, Wallet } from './model.js';
+import type { LoadedMapping } from './load.js';
 import { OWN_MAPPING } from './own.js';
 import type { Mapping } from './schema.js';
 import * as statements from './statements.js';
@@ -21,7 +22,7 @@ interface Found {
  */
 export async function resolveMapping(
   session: Queryable,
-  mapping: Mapping,
+  { mapping, source }: LoadedMapping,
 ): Promise<ResolvedMapping> {
   const problems: string[] = [];
   const ledger = await readPart<Ledger>(session, 'ledger', mapping.ledger, problems);
@@ -33,14 +34,14 @@ export async function resolveMapping(
   if (profile !== undefined && mapping.wallet.profile === undefined) {
     problems.push('wallet.profile is missing: it says to which profile a wallet belongs');
   }
-  if (problems.length > 0) throw mismatch(mapping, problems);
+  if (problems.length > 0) throw mismatch(mapping, source, problems);
   const link = wallet.profile;
   const parts =
     profile === undefined || link === undefined
       ? { ledger, wallet }
       : { ledger, wallet, profile: { ...profile, link } };
   const fit = checkFit(parts);
-  if (fit.problems.length > 0) throw mismatch(mapping, fit.problems);
+  if (fit.problems.length > 0) throw mismatch(mapping, source, fit.problems);
   return { ...parts, sharedProfilesPossible: fit.sharedProfilesPossible };
 }
 
@@ -159,7 +160,7 @@ function toColumn(row: statements.ColumnRow): Column {
   };
 }
 
-function mismatch(mapping: Mapping, problems: readonly string[]): TrueupError {
+function mismatch(mapping: Mapping, source: string, problems: readonly string[]): TrueupError {
   if (
     mapping === OWN_MAPPING &&
     problems.every((problem) => problem.includes('there is no table'))
@@ -171,6 +172,6 @@ function mismatch(mapping: Mapping, problems: readonly string[]): TrueupError {
   return new TrueupError(
     'mapping_mismatch',
     `the mapping does not fit the database: ${problems.join('; ')}`,
-    { hint: 'Correct trueup.config.json; names are taken exactly as the catalog spells them.' },
+    { hint: `Correct ${source}; names are taken exactly as the catalog spells them.` },
   );
 }
