@@ -16,6 +16,7 @@ export type { OpenWalletRequest } from './ledger/wallets.js';
 export { OWN_MAPPING } from './mapping/own.js';
 export type { Mapping } from './mapping/schema.js';
 export type { HealResult } from './reconcile/heal.js';
+export { MAX_BATCH_SIZE } from './reconcile/options.js';
 export type {
   ReconcileOptions,
   ReconcileProblem,

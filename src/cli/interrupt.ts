@@ -1,3 +1,5 @@
+import { messageOf } from '../core/errors.js';
+import { EXIT, type ExitStatus } from '../index.js';
 import { say } from './shared.js';
 
 /** Exit statuses of a process that a signal ended, as shells count them. */
@@ -16,8 +18,7 @@ export function interruptible(): { signal: AbortSignal; release: () => void } {
     say(`\n${name}: stopping after this batch; once more stops at once`);
     controller.abort();
   };
-  const onOutputError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
+  const onOutputError = (): void => {
     controller.abort();
   };
   process.on('SIGINT', onSignal);
@@ -28,6 +29,24 @@ export function interruptible(): { signal: AbortSignal; release: () => void } {
     release: () => {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
+      process.stdout.off('error', onOutputError);
     },
   };
+}
+
+/**
+ * Watches the output of the whole program. A reader that goes away (`| head`) is no error; output
+ * that cannot be written (a full disk) is one.
+ *
+ * @returns the exit status, given the one the command ended with
+ */
+export function guardOutput(): (status: ExitStatus) => ExitStatus {
+  let failed = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || failed) return;
+    failed = true;
+    process.exitCode = EXIT.error; // It may fail after the command has ended, at the last flush.
+    say(`trueup: the output cannot be written: ${messageOf(error)}`);
+  });
+  return (status) => (failed ? EXIT.error : status);
 }

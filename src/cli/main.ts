@@ -5,6 +5,7 @@ import { addDemo } from './commands/demo.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
 import { addSync } from './commands/sync.js';
+import { guardOutput } from './interrupt.js';
 import { errorLines } from './output.js';
 import { say } from './shared.js';
 
@@ -13,6 +14,7 @@ import { say } from './shared.js';
  * everything is closed.
  */
 export async function main(argv: readonly string[]): Promise<void> {
+  const withOutput = guardOutput();
   let status: ExitStatus = EXIT.ok;
   const setStatus = (value: ExitStatus): void => {
     status = value;
@@ -32,7 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     status = failure(error);
   }
-  process.exitCode = status;
+  process.exitCode = withOutput(status);
 }
 
 function failure(error: unknown): ExitStatus {

@@ -71,7 +71,7 @@ export function summaryLines(summary: ReconcileSummary): string {
 function verdict(summary: ReconcileSummary): string {
   const left = summary.findings - summary.repaired;
   const sentences = [
-    ...(summary.findings === 0 ? ['nothing drifted'] : []),
+    ...(summary.findings + summary.skipped === 0 ? ['nothing drifted'] : []),
     ...(summary.repaired > 0 && left === 0 ? ['all that drifted was repaired'] : []),
     ...(!summary.dryRun && left > 0 ? [`${String(left)} findings could not be repaired`] : []),
     ...(summary.skipped > 0 ? ['some wallets were locked and left as they are: run again'] : []),

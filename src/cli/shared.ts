@@ -20,11 +20,17 @@ export function toTrueupOptions(options: CommonOptions): TrueupOptions {
 
 /** Reads a whole number from 1 up. */
 export function positiveInteger(text: string): number {
-  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError('Give a whole number from 1 up.');
-  }
-  return value;
+  return positiveIntegerTo(Number.MAX_SAFE_INTEGER)(text);
+}
+
+/** Reads a whole number from 1 to the highest that is allowed. */
+export function positiveIntegerTo(highest: number): (text: string) => number {
+  const bound = highest === Number.MAX_SAFE_INTEGER ? '' : `, and at most ${String(highest)}`;
+  return (text) => {
+    const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= 1 && value <= highest) return value;
+    throw new InvalidArgumentError(`Give a whole number from 1 up${bound}.`);
+  };
 }
 
 /** Collects the values of an option that may be repeated. */

@@ -20,7 +20,21 @@ export async function findWallets(
       hint: 'Name profile.user in the mapping.',
     });
   }
-  return asId('user', userIds.join(', '), () => session.query<UserRow>(statement));
+  try {
+    return await asId('user', userIds.join(', '), () => session.query<UserRow>(statement));
+  } catch (error) {
+    if (userIds.length > 1) await findWrongId(session, mapping, userIds);
+    throw error;
+  }
+}
+
+/** Asks for one id at a time, so that the one that cannot be an id is told by itself. */
+async function findWrongId(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  userIds: readonly string[],
+): Promise<void> {
+  for (const id of userIds) await findWallets(session, mapping, [id]);
 }
 
 /** An id that its column cannot hold (`abc` for a bigint) is a wrong argument, not a broken database. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { openTrueup, type ExitStatus } from '../../index.js';
+import { MAX_BATCH_SIZE, openTrueup, type ExitStatus } from '../../index.js';
 import { interruptible } from '../interrupt.js';
 import {
   findingJson,
@@ -13,6 +13,7 @@ import { progressView } from '../progress.js';
 import {
   collect,
   positiveInteger,
+  positiveIntegerTo,
   print,
   say,
   toTrueupOptions,
@@ -46,7 +47,11 @@ export function addReconcile(program: Command, setStatus: (status: ExitStatus) =
     .option('--all', 'every wallet')
     .option('--user-id <id>', 'the wallet of this user; may be repeated', collect)
     .option('--dry-run', 'report only; needs no right but SELECT')
-    .option('--batch-size <n>', 'wallets a batch (default: 10000)', positiveInteger)
+    .option(
+      '--batch-size <n>',
+      'wallets a batch (default: 10000)',
+      positiveIntegerTo(MAX_BATCH_SIZE),
+    )
     .option('--limit <n>', 'look at so many wallets at most', positiveInteger)
     .option('--fail-on-drift', 'exit with 2 for repaired drift too')
     .option('--json', 'JSON Lines on stdout')
