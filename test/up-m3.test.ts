@@ -64,7 +64,9 @@ describe('TestEconomySyncService', () => {
     });
     expect(await profileOf(userId)).toEqual({ balance: '280', earnings: '300' });
     expect(
-      await db.value('SELECT lifetime_earnings::text FROM trueup.wallets WHERE id = $1', [walletId]),
+      await db.value('SELECT lifetime_earnings::text FROM trueup.wallets WHERE id = $1', [
+        walletId,
+      ]),
     ).toBe('300');
   });
 
@@ -79,7 +81,9 @@ describe('TestEconomySyncService', () => {
       balanceAfter: 100n,
       findings: [],
     });
-    expect(await db.rows('SELECT * FROM trueup.profiles WHERE user_id = $1', [userId])).toEqual(before);
+    expect(await db.rows('SELECT * FROM trueup.profiles WHERE user_id = $1', [userId])).toEqual(
+      before,
+    );
   });
 
   test('4. get_balance_drift sees drift, exactly, and writes nothing', async () => {
@@ -139,7 +143,9 @@ describe('TestReconcileCommand', () => {
     await neglectedWallet(userId, [494n]);
     const runs = await db.value('SELECT count(*) FROM trueup.runs');
     const found = await drifted({ userIds: [userId], dryRun: true });
-    expect(found.map(({ part, field, cached, expected }) => [part, field, cached, expected])).toEqual([
+    expect(
+      found.map(({ part, field, cached, expected }) => [part, field, cached, expected]),
+    ).toEqual([
       ['wallet', 'lifetimeEarnings', '0', '494'],
       ['profile', 'balance', '0', '494'],
       ['profile', 'lifetimeEarnings', '0', '494'],
@@ -182,14 +188,16 @@ describe('TestConcurrency', () => {
         }
       }),
     );
-    const sum = 5 * (20 * 21) / 2;
+    const sum = (5 * (20 * 21)) / 2;
     expect(await profileOf(userId)).toEqual({ balance: String(sum), earnings: String(sum) });
     expect(await trueup.getBalanceDrift(walletId)).toMatchObject({ hasDrift: false });
     const numbers = await db.rows<{ seq: string }>(
       'SELECT e.seq::text FROM trueup.entries e WHERE e.wallet_id = $1 ORDER BY e.seq',
       [walletId],
     );
-    expect(numbers.map(({ seq }) => Number(seq))).toEqual(Array.from({ length: 100 }, (_, n) => n + 1));
+    expect(numbers.map(({ seq }) => Number(seq))).toEqual(
+      Array.from({ length: 100 }, (_, n) => n + 1),
+    );
   });
 });
 
@@ -219,9 +227,11 @@ describe('credit and debit', () => {
       amount: -60n,
       balanceAfter: 40n,
     });
-    expect(await trueup.debit({ walletId, amount: '40', reason: 'entry_fee_debit' })).toMatchObject({
-      balanceAfter: 0n,
-    });
+    expect(await trueup.debit({ walletId, amount: '40', reason: 'entry_fee_debit' })).toMatchObject(
+      {
+        balanceAfter: 0n,
+      },
+    );
   });
 
   test('insufficient funds are refused and nothing is changed', async () => {
@@ -251,8 +261,12 @@ describe('credit and debit', () => {
     await trueup.openWallet({ userId });
     const request = { userId, amount: 7n, reason: 'winner', idempotencyKey: `storm-${userId}` };
     const outcomes = await Promise.all(Array.from({ length: 200 }, () => trueup.credit(request)));
-    expect(outcomes.filter((outcome) => outcome.status === 'posted' && !outcome.replayed)).toHaveLength(1);
-    expect(new Set(outcomes.map((outcome) => outcome.status === 'posted' && outcome.entryId)).size).toBe(1);
+    expect(
+      outcomes.filter((outcome) => outcome.status === 'posted' && !outcome.replayed),
+    ).toHaveLength(1);
+    expect(
+      new Set(outcomes.map((outcome) => outcome.status === 'posted' && outcome.entryId)).size,
+    ).toBe(1);
     expect(await profileOf(userId)).toEqual({ balance: '7', earnings: '7' });
   });
 
@@ -267,7 +281,9 @@ describe('credit and debit', () => {
   });
 
   test('a wallet that nobody knows', async () => {
-    expect(await trueup.credit({ walletId: '987654321', amount: 1n, reason: 'winner' })).toMatchObject({
+    expect(
+      await trueup.credit({ walletId: '987654321', amount: 1n, reason: 'winner' }),
+    ).toMatchObject({
       status: 'refused',
       code: 'unknown_wallet',
     });

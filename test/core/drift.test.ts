@@ -56,7 +56,11 @@ describe('findingsOf', () => {
   });
 
   test.each<[string, Partial<Comparison>, object]>([
-    ['a null cache', { caches: withCached(0, null) }, { cached: null, delta: null, repaired: true }],
+    [
+      'a null cache',
+      { caches: withCached(0, null) },
+      { cached: null, delta: null, repaired: true },
+    ],
     ['NaN in a numeric column', { caches: withCached(3, 'NaN') }, { delta: null, repaired: true }],
     [
       'a wallet that does not exist',
@@ -145,7 +149,12 @@ describe('counting', () => {
   test.each([
     ['in sync', {}, {}, EXIT.ok],
     ['all repaired', { ...found, repaired: 3 }, {}, EXIT.ok],
-    ['all repaired, but drift is to fail', { ...found, repaired: 3 }, { failOnDrift: true }, EXIT.drift],
+    [
+      'all repaired, but drift is to fail',
+      { ...found, repaired: 3 },
+      { failOnDrift: true },
+      EXIT.drift,
+    ],
     ['in sync, and drift is to fail', {}, { failOnDrift: true }, EXIT.ok],
     ['drift that is left', { ...found, repaired: 2 }, {}, EXIT.drift],
     ['a limit', {}, { incomplete: true }, EXIT.incomplete],
@@ -154,7 +163,10 @@ describe('counting', () => {
     ['an error before everything', { ...found, errors: 1 }, { incomplete: true }, EXIT.error],
   ])('%s: exit status', (_, tally, run, status) => {
     expect(
-      exitStatusOf({ ...emptyTally(), ...tally }, { incomplete: false, failOnDrift: false, ...run }),
+      exitStatusOf(
+        { ...emptyTally(), ...tally },
+        { incomplete: false, failOnDrift: false, ...run },
+      ),
     ).toBe(status);
   });
 });

@@ -13,18 +13,48 @@ const REQUEST = { amount: 5n, reason: 'winner' };
 
 describe('decidePost', () => {
   test('a credit is inserted with its amount, a debit with the opposite', () => {
-    expect(decidePost('credit', REQUEST, WALLET, undefined)).toEqual({ kind: 'insert', amount: 5n });
-    expect(decidePost('debit', REQUEST, WALLET, undefined)).toEqual({ kind: 'insert', amount: -5n });
+    expect(decidePost('credit', REQUEST, WALLET, undefined)).toEqual({
+      kind: 'insert',
+      amount: 5n,
+    });
+    expect(decidePost('debit', REQUEST, WALLET, undefined)).toEqual({
+      kind: 'insert',
+      amount: -5n,
+    });
   });
 
   test.each<[string, Parameters<typeof decidePost>, string]>([
-    ['amount before wallet', ['debit', { ...REQUEST, amount: 0 }, undefined, undefined], 'invalid_amount'],
-    ['wallet before funds', ['debit', { ...REQUEST, amount: 500n }, undefined, undefined], 'unknown_wallet'],
-    ['one coin too many', ['debit', { ...REQUEST, amount: 101n }, WALLET, undefined], 'insufficient_funds'],
-    ['key with another amount', ['credit', { ...REQUEST, amount: 6n }, WALLET, EARLIER], 'idempotency_conflict'],
+    [
+      'amount before wallet',
+      ['debit', { ...REQUEST, amount: 0 }, undefined, undefined],
+      'invalid_amount',
+    ],
+    [
+      'wallet before funds',
+      ['debit', { ...REQUEST, amount: 500n }, undefined, undefined],
+      'unknown_wallet',
+    ],
+    [
+      'one coin too many',
+      ['debit', { ...REQUEST, amount: 101n }, WALLET, undefined],
+      'insufficient_funds',
+    ],
+    [
+      'key with another amount',
+      ['credit', { ...REQUEST, amount: 6n }, WALLET, EARLIER],
+      'idempotency_conflict',
+    ],
     ['key with the other direction', ['debit', REQUEST, WALLET, EARLIER], 'idempotency_conflict'],
-    ['key with another reason', ['credit', { ...REQUEST, reason: 'refund' }, WALLET, EARLIER], 'idempotency_conflict'],
-    ['key on another wallet', ['credit', REQUEST, { ...WALLET, walletId: '2' }, EARLIER], 'idempotency_conflict'],
+    [
+      'key with another reason',
+      ['credit', { ...REQUEST, reason: 'refund' }, WALLET, EARLIER],
+      'idempotency_conflict',
+    ],
+    [
+      'key on another wallet',
+      ['credit', REQUEST, { ...WALLET, walletId: '2' }, EARLIER],
+      'idempotency_conflict',
+    ],
     [
       'key before funds',
       ['debit', { ...REQUEST, amount: 500n }, WALLET, EARLIER],
@@ -67,7 +97,9 @@ describe('decidePost', () => {
       EARLIER,
     );
     expect(decision).toMatchObject({
-      outcome: { message: expect.stringContaining('wallet and another amount and another reason') as string },
+      outcome: {
+        message: expect.stringContaining('wallet and another amount and another reason') as string,
+      },
     });
   });
 });

@@ -10,7 +10,7 @@ export interface EconomyOptions {
   readonly profileType?: string;
   /** Columns that may be null. */
   readonly nullable?: boolean;
-  /** Foreign keys between the tables. */
+  /** Foreign keys between the tables, checked at the commit as Django makes them. */
   readonly foreignKeys?: boolean;
   readonly balanceAfter?: boolean;
 }
@@ -42,7 +42,8 @@ export async function createEconomy(
     balanceAfter = false,
   } = options;
   const notNull = nullable ? '' : 'NOT NULL';
-  const references = (table: string): string => (foreignKeys ? `REFERENCES ${schema}.${table}` : '');
+  const references = (table: string): string =>
+    foreignKeys ? `REFERENCES ${schema}.${table} DEFERRABLE INITIALLY DEFERRED` : '';
   await db.run(`
     CREATE SCHEMA ${schema};
     CREATE TABLE ${schema}.profile (
@@ -118,7 +119,7 @@ function idSpelling(idType: string): (n: number) => string {
 /** Every cache of an economy, as one sorted list of lines. */
 export async function caches(db: TestDatabase, economy: Economy): Promise<string[]> {
   const rows = await db.rows<{ line: string }>(
-    `SELECT concat_ws(' ', w.id, w.balance, w.earned, '|', trim_scale(p.shown), trim_scale(p.earned)) AS line
+    `SELECT concat_ws(' ', w.id, trim_scale(w.balance::numeric), trim_scale(w.earned::numeric), '|', trim_scale(p.shown::numeric), trim_scale(p.earned::numeric)) AS line
        FROM ${economy.wallet} w LEFT JOIN ${economy.profile} p ON p.id = w.profile_id ORDER BY w.id`,
   );
   return rows.map(({ line }) => line);
@@ -146,4 +147,27 @@ export async function findings(trueup: Trueup): Promise<Record<string, unknown>[
     onFinding: (finding) => found.push({ ...finding }),
   });
   return found;
+}
+
+/**
+ * Five wallets with some history, all in sync, in a schema made anew: wallet 1 holds 494 of 544,
+ * wallet 2 280 of 300, wallet 3 239, the others nothing.
+ */
+export async function settledEconomy(
+  db: TestDatabase,
+): Promise<{ economy: Economy; trueup: Trueup }> {
+  await db.run('DROP SCHEMA IF EXISTS app CASCADE');
+  const economy = await createEconomy(db, 5, {
+    foreignKeys: false,
+    nullable: true,
+    balanceAfter: true,
+  });
+  await db.run(`
+    INSERT INTO app.ledger (wallet_id, amount, after) VALUES
+      (1, 500, 500), (1, 44, 544), (2, 300, 300), (1, -50, 494), (2, -20, NULL), (3, 200, 200), (3, 39, 239);
+    UPDATE app.wallet w SET (balance, earned) = (
+      SELECT coalesce(sum(amount), 0), coalesce(sum(amount) FILTER (WHERE amount > 0), 0)
+        FROM app.ledger WHERE wallet_id = w.id);
+    UPDATE app.profile p SET (shown, earned) = (SELECT balance, earned FROM app.wallet WHERE profile_id = p.id)`);
+  return { economy, trueup: await db.trueup({ config: economy.mapping }) };
 }
