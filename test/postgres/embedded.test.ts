@@ -284,16 +284,4 @@ describe('after a crash', () => {
     // The commit whose reply was lost may have happened or not.
     expect([acknowledged, acknowledged + 1n]).toContain(drift.ledgerBalance);
   });
-
-  test.each([
-    { what: 'a live process that is no server', pid: () => process.pid },
-    { what: 'a process that has ended', pid: () => spawnSync(process.execPath, ['-v']).pid },
-  ])('a pid file that names $what does not block the start', async ({ pid }) => {
-    const first = await EmbeddedServer.join(home);
-    const file = fs.readFileSync(pidFile(), 'utf8');
-    await first.leave();
-    // A killed server leaves the rest of it behind as well, with the state "ready".
-    fs.writeFileSync(pidFile(), file.replace(/^\d+/, String(pid())));
-    await provesItself();
-  });
 });

@@ -17,6 +17,9 @@ import type { Home } from './home.js';
 /** The name of the database user that the embedded server knows. */
 export const SERVER_USER = 'trueup';
 
+/** It listens on no port; but the name of its socket has a number in it. */
+const SERVER_PORT = '5432';
+
 /** How long a server may take to become ready: recovery after a crash can be long. */
 const READY_WITHIN_MS = 60_000;
 const STOPPED_WITHIN_MS = 30_000;
@@ -28,7 +31,7 @@ function serverSettings(home: Home): string[] {
     listen_addresses: '',
     unix_socket_directories: home.sockets,
     unix_socket_permissions: '0700',
-    port: '5432',
+    port: SERVER_PORT,
     max_connections: '200',
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -95,6 +98,7 @@ interface Child {
 }
 
 function launch(home: Home, exits: number): Child {
+  removeStaleSocketLock(home);
   const log = openSync(home.log, 'a');
   const server = spawn(home.binaries.postgres, ['-D', home.data, ...serverSettings(home)], {
     ...home.identity,
@@ -112,6 +116,17 @@ function launch(home: Home, exits: number): Child {
   server.once('error', ended);
   server.unref();
   return child;
+}
+
+/**
+ * The socket has a lock file of its own, which names a process as well. PostgreSQL overwrites it when
+ * that process is gone, but takes a zombie, or a program that has got the number since, for a server.
+ */
+function removeStaleSocketLock(home: Home): void {
+  const file = join(home.sockets, `.s.PGSQL.${SERVER_PORT}.lock`);
+  if (!existsSync(file)) return;
+  const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
+  if (pid > 0 && processState(pid) === 'stranger') rmSync(file, { force: true });
 }
 
 /** Asks the server to end (open transactions are rolled back) and waits until it has. */
