@@ -19,9 +19,9 @@ import { reconcile } from './reconcile/run.js';
 import * as services from './reconcile/services.js';
 import {
   installSync,
+  installSyncOnce,
   removeSync,
   syncStatus,
-  wasEverInstalled,
   type SyncStatus,
 } from './sync/sync.js';
 import { VERSION } from './version.js';
@@ -230,9 +230,7 @@ async function prepare(database: Database, loaded: LoadedMapping): Promise<Migra
   }
   const applied = await migrate(database, ['operations', 'ledger']);
   const mapping = await resolveMapping(database, loaded);
-  if (!(await wasEverInstalled(database, mapping))) {
-    await installSync(database, mapping, loaded.mapping);
-  }
+  await installSyncOnce(database, mapping, loaded.mapping);
   return applied;
 }
 

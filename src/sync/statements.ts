@@ -1,6 +1,9 @@
 import type { Mapping } from '../mapping/schema.js';
 import type { Statement } from '../postgres/database.js';
 
+/** The number of the advisory lock under which triggers are installed and removed. */
+const INSTALLATION_LOCK = '7219004312';
+
 /** Statements about installed sync triggers and their failures. */
 
 export function recordInstallation(
@@ -24,6 +27,11 @@ export function recordRemoval(ledger: string): Statement {
     values: [ledger],
   };
 }
+
+/** Held until the end of the transaction: who installs or removes at the same time waits for it. */
+export const lockInstallations: Statement = {
+  text: `SELECT pg_advisory_xact_lock(${INSTALLATION_LOCK})`,
+};
 
 /** Whether this ledger was ever given sync triggers, also if they were removed since. */
 export function wasInstalled(ledger: string): Statement {

@@ -8,8 +8,7 @@ import * as statements from './statements.js';
  * CREATE TRIGGER waits for every open transaction that has written to the ledger, and everybody who
  * writes later waits behind it. So it gives up soon and tries again.
  */
-const INSTALL_LOCK_TIMEOUT = '1s';
-const INSTALL_RETRIES = 5;
+const INSTALLING = { settings: { lock_timeout: '1s' }, retries: 5 } as const;
 
 /** What is known about the sync of one ledger. */
 export interface SyncStatus {
@@ -48,33 +47,48 @@ export async function installSync(
   mapping: ResolvedMapping,
   source: Mapping,
 ): Promise<void> {
+  await database.transaction((session) => install(session, mapping, source), INSTALLING);
+}
+
+/** The same, unless this ledger has ever been given triggers: a removal by a person is respected. */
+export async function installSyncOnce(
+  database: Database,
+  mapping: ResolvedMapping,
+  source: Mapping,
+): Promise<void> {
+  if (await wasEverInstalled(database, mapping)) return;
+  await database.transaction(async (session) => {
+    await session.query(statements.lockInstallations);
+    if (!(await wasEverInstalled(session, mapping))) await install(session, mapping, source);
+  }, INSTALLING);
+}
+
+async function install(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  source: Mapping,
+): Promise<void> {
   const definition = generateSync(mapping);
-  await database.transaction(
-    async (session) => {
-      for (const text of [...definition.createFunction, ...definition.createTrigger]) {
-        await session.query({ text });
-      }
-      await session.query(
-        statements.recordInstallation(mapping.ledger.table.quoted, source, definition.functionName),
-      );
-    },
-    { settings: { lock_timeout: INSTALL_LOCK_TIMEOUT }, retries: INSTALL_RETRIES },
+  await session.query(statements.lockInstallations);
+  for (const text of [...definition.createFunction, ...definition.createTrigger]) {
+    await session.query({ text });
+  }
+  await session.query(
+    statements.recordInstallation(mapping.ledger.table.quoted, source, definition.functionName),
   );
 }
 
 /** Removes the sync triggers of a mapping. Removing what is not there is no error. */
 export async function removeSync(database: Database, mapping: ResolvedMapping): Promise<void> {
   const definition = generateSync(mapping);
-  await database.transaction(
-    async (session) => {
-      await session.query({ text: definition.dropTrigger });
-      await session.query({ text: definition.dropFunction });
-      if (await exists(session, statements.operationsExist)) {
-        await session.query(statements.recordRemoval(mapping.ledger.table.quoted));
-      }
-    },
-    { settings: { lock_timeout: INSTALL_LOCK_TIMEOUT }, retries: INSTALL_RETRIES },
-  );
+  await database.transaction(async (session) => {
+    await session.query(statements.lockInstallations);
+    await session.query({ text: definition.dropTrigger });
+    await session.query({ text: definition.dropFunction });
+    if (await exists(session, statements.operationsExist)) {
+      await session.query(statements.recordRemoval(mapping.ledger.table.quoted));
+    }
+  }, INSTALLING);
 }
 
 /** Reads the state of a mapping's sync from the catalog. Needs no right beyond SELECT. */
@@ -108,11 +122,7 @@ function stateOf(trigger: statements.TriggerRow | undefined, body: string): Sync
   return trigger.body === body ? 'installed' : 'changed';
 }
 
-/** Whether a ledger was ever given sync triggers: a removal by a person is to be respected. */
-export async function wasEverInstalled(
-  session: Queryable,
-  mapping: ResolvedMapping,
-): Promise<boolean> {
+async function wasEverInstalled(session: Queryable, mapping: ResolvedMapping): Promise<boolean> {
   const [row] = await session.query<{ installed: boolean }>(
     statements.wasInstalled(mapping.ledger.table.quoted),
   );
