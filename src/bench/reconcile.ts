@@ -11,6 +11,7 @@ const SCANNED = { wallets: 200_000, entries: 5_000_000 };
 const REPAIRED = { wallets: 100_000, entries: 1_000_000 };
 const SAMPLE = 500;
 const ROUNDS = 5;
+const REPAIR_ROUNDS = 5;
 
 /** Finds drift in 200,000 wallets with 5,000,000 entries. */
 export async function scan(bench: Bench): Promise<void> {
@@ -51,7 +52,7 @@ export async function repair(bench: Bench): Promise<void> {
     const drifted = scaled(bench, REPAIRED.wallets);
     const ours: number[] = [];
     const original: number[] = [];
-    for (let round = 1; round <= 3; round += 1) {
+    for (let round = 1; round <= REPAIR_ROUNDS; round += 1) {
       for (const statement of statements.drift(drifted)) await database.query(statement);
       original.push(await originalWay(database, Math.min(SAMPLE, drifted)));
       const took = await seconds(() => trueup.reconcile({ all: true }));

@@ -71,7 +71,7 @@ function within(scope: Scope, column: string, type: string): string {
 export function comparison(
   mapping: ResolvedMapping,
   scope: Scope,
-  options: { readonly chain: boolean },
+  options: { readonly chain: boolean; readonly rows?: boolean },
 ): string {
   const { wallet, profile } = mapping;
   const id = wallet.id;
@@ -84,6 +84,7 @@ export function comparison(
       ? 'false AS profile_exists'
       : `p.${profile.id.quoted} IS NOT NULL AS profile_exists`,
     profile?.user === undefined ? 'NULL::text AS user_id' : `p.${profile.user.quoted} AS user_id`,
+    ...(options.rows === true ? rowAddresses(mapping) : []),
     ...caches.map(
       ({ part, column, name }) => `${part === 'wallet' ? 'w' : 'p'}.${column.quoted} AS ${name}`,
     ),
@@ -92,17 +93,22 @@ export function comparison(
     profile === undefined
       ? ''
       : `
-      LEFT JOIN LATERAL (SELECT * FROM ${profile.table.quoted} AS p
+      LEFT JOIN LATERAL (SELECT p.*, p.ctid AS row FROM ${profile.table.quoted} AS p
                           WHERE p.${profile.id.quoted} = w.${profile.link.quoted} OFFSET 0) AS p ON true`;
   return `SELECT coalesce(k.wallet_id, t.wallet_id) AS wallet_id, k.wallet_id IS NOT NULL AS wallet_exists,
        k.profile_id, coalesce(k.profile_exists, false) AS profile_exists, k.user_id,
-       coalesce(t.entries, 0) AS entry_count,
+       coalesce(t.entries, 0) AS entry_count,${options.rows === true ? ' k.wallet_row, k.profile_row,' : ''}
        ${caches.map(({ name, truth }) => `k.${name}, coalesce(t.${truth}, 0) AS ${name}_expected`).join(',\n       ')},
        ${chainBroken(method)} AS chain_broken
   FROM (SELECT ${cached.join(', ')}
           FROM ${wallet.table.quoted} AS w${profileLookup}
          WHERE ${within(scope, `w.${id.quoted}`, id.baseType)}) AS k
   FULL JOIN (${truth(mapping, scope, method)}) AS t ON t.wallet_id = k.wallet_id`;
+}
+
+/** Where the rows are, for a statement that updates them under the lock that it holds already. */
+function rowAddresses({ profile }: ResolvedMapping): string[] {
+  return ['w.ctid AS wallet_row', `${profile === undefined ? 'NULL::tid' : 'p.row'} AS profile_row`];
 }
 
 /** What the ledger says: one row a wallet that has entries. */

@@ -86,7 +86,7 @@ export function repairLocked(
   return {
     text: `WITH found AS MATERIALIZED (
   SELECT c.*, '{' || concat_ws(',', ${changes(mapping)}) || '}' AS changes
-    FROM (${comparison(mapping, { kind: 'ids' }, { chain: false })}) AS c
+    FROM (${comparison(mapping, { kind: 'ids' }, { chain: false, rows: true })}) AS c
    WHERE c.wallet_exists AND ${cachesDiffer(mapping)} LIMIT ${most}
 ), repairable AS MATERIALIZED (
   SELECT c.* FROM found AS c WHERE NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
@@ -119,7 +119,7 @@ function repairOfWallets(mapping: ResolvedMapping): string {
   const { wallet } = mapping;
   return `wallets AS (
   UPDATE ${wallet.table.quoted} AS w SET ${assignments(mapping, 'wallet', wallet.updatedAt?.quoted)}
-    FROM repairable AS c WHERE w.${wallet.id.quoted} = c.wallet_id AND (${partDiffers(mapping, 'wallet')})
+    FROM repairable AS c WHERE w.ctid = c.wallet_row AND (${partDiffers(mapping, 'wallet')})
 )`;
 }
 
@@ -129,7 +129,7 @@ function repairOfProfiles(mapping: ResolvedMapping): string {
   if (profile === undefined || differs === '') return '';
   return `profiles AS (
   UPDATE ${profile.table.quoted} AS p SET ${assignments(mapping, 'profile', profile.updatedAt?.quoted)}
-    FROM repairable AS c WHERE p.${profile.id.quoted} = c.profile_id AND (${differs})
+    FROM repairable AS c WHERE p.ctid = c.profile_row AND (${differs})
 ), `;
 }
 
