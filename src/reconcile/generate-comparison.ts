@@ -108,7 +108,10 @@ export function comparison(
 
 /** Where the rows are, for a statement that updates them under the lock that it holds already. */
 function rowAddresses({ profile }: ResolvedMapping): string[] {
-  return ['w.ctid AS wallet_row', `${profile === undefined ? 'NULL::tid' : 'p.row'} AS profile_row`];
+  return [
+    'w.ctid AS wallet_row',
+    `${profile === undefined ? 'NULL::tid' : 'p.row'} AS profile_row`,
+  ];
 }
 
 /** What the ledger says: one row a wallet that has entries. */
