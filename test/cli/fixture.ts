@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, describe } from 'vitest';
 import type { TestDatabase } from '../support/database.js';
+import { makeFolder } from '../support/folder.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -31,7 +31,7 @@ export function example(name: string): Example {
 
 /** A folder for the files of one test file. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'trueup-cli-files-'));
+  const folder = makeFolder('cli-files');
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
   });

@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, assert, beforeEach, expect, test } from 'vitest';
 import { serverIdentity } from '../../src/postgres/embedded/identity.js';
 import { EmbeddedServer } from '../../src/postgres/embedded/server.js';
+import { makeFolder } from '../support/folder.js';
 
 /** A killed server leaves files behind that name its process; the number may be another's by now. */
 
@@ -13,8 +13,7 @@ let home = '';
 const bystanders: ReturnType<typeof spawn>[] = [];
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'trueup-leftovers-'));
-  chmodSync(folder, 0o755);
+  folder = makeFolder('leftovers');
   home = join(folder, 'home');
 });
 

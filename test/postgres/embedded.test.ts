@@ -1,7 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
@@ -9,6 +8,7 @@ import { afterEach, assert, beforeAll, beforeEach, describe, expect, test, vi } 
 import { openTrueup, OWN_MAPPING } from '../../src/index.js';
 import { EmbeddedServer } from '../../src/postgres/embedded/server.js';
 import { runTrueup, type CliRun } from '../support/cli.js';
+import { makeFolder } from '../support/folder.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const DEADLINE = { timeout: 30_000, interval: 10 };
@@ -63,9 +63,7 @@ beforeAll(() => {
 });
 
 beforeEach(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), 'trueup-embedded-'));
-  // What mkdtemp makes can only be entered by its owner; a server that root starts is not root.
-  fs.chmodSync(folder, 0o755);
+  folder = makeFolder('embedded');
   home = join(folder, 'home');
 });
 

@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrateDatabase, openTrueup, OWN_MAPPING, type Trueup } from '../../src/index.js';
@@ -13,6 +12,7 @@ import {
 } from '../../src/postgres/migrate.js';
 import { createDatabase } from '../support/database.js';
 import { createEconomy } from '../support/economy.js';
+import { makeFolder } from '../support/folder.js';
 import { withUser } from '../support/server-url.js';
 
 const db = await createDatabase('empty');
@@ -249,7 +249,7 @@ describe('files', () => {
   const HEADER = '--! part: operations\n';
   let folder = '';
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'trueup-migrations-'));
+    folder = makeFolder('migrations');
   });
   afterEach(() => {
     rmSync(folder, { recursive: true });

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { makeFolder } from './folder.js';
 
 const PROGRAM = resolve(import.meta.dirname, '../../bin/trueup.mjs');
 
@@ -46,7 +46,7 @@ export interface RunningCli {
 
 /** Starts the real program. Its environment is empty but for what is given here. */
 export function startTrueup(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const folder = mkdtempSync(join(tmpdir(), 'trueup-cli-'));
+  const folder = makeFolder('cli');
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: options.cwd ?? folder,
     env: {

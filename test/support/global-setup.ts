@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
 import { migrateDatabase } from '../../src/index.js';
 import { EmbeddedServer } from '../../src/postgres/embedded/server.js';
+import { makeFolder } from './folder.js';
 import { TEMPLATE, withDatabase } from './server-url.js';
 
 declare module 'vitest' {
@@ -24,7 +23,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('serverUrl', given);
     return () => Promise.resolve();
   }
-  const home = mkdtempSync(join(tmpdir(), 'trueup-test-'));
+  const home = makeFolder('test');
   const server = await EmbeddedServer.join(home);
   const { host } = await server.connection('postgres');
   const url = `postgres://trueup@/postgres?host=${encodeURIComponent(host ?? '')}`;
