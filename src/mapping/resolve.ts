@@ -46,18 +46,23 @@ export async function resolveMapping(
 }
 
 /**
- * Makes sure that no profile has two wallets, where no index promises it.
+ * Makes sure that no profile has two wallets, where no index promises it. It reads every wallet,
+ * unless one is named: then it looks at the profile of that wallet alone.
  *
  * @throws TrueupError `mapping_mismatch`
  */
 export async function refuseSharedProfiles(
   session: Queryable,
   mapping: ResolvedMapping,
+  walletId?: string,
 ): Promise<void> {
   const { wallet, profile } = mapping;
   if (profile === undefined || !mapping.sharedProfilesPossible) return;
-  const [shared] = await session.query<{ profile: string; wallets: string }>(
-    statements.sharedProfile(wallet.table.quoted, profile.link.quoted),
+  const columns = { table: wallet.table, id: wallet.id, link: profile.link };
+  const [shared] = await session.query<statements.SharedProfileRow>(
+    walletId === undefined
+      ? statements.sharedProfile(columns)
+      : statements.sharedProfileOf(columns, walletId),
   );
   if (shared === undefined) return;
   throw new TrueupError(

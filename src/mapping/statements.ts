@@ -1,5 +1,6 @@
 import type { Statement } from '../postgres/database.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
+import type { Column, Table } from './model.js';
 
 /** What the catalog says about one table. */
 export interface TableRow {
@@ -68,11 +69,34 @@ SELECT f.oid::text, f.nspname AS schema, f.relname AS name, f.relkind::text AS k
   };
 }
 
+/** The wallet table, with the column that names a wallet's profile. */
+interface WalletColumns {
+  readonly table: Table;
+  readonly id: Column;
+  readonly link: Column;
+}
+
+export interface SharedProfileRow {
+  readonly profile: string;
+  readonly wallets: string;
+}
+
 /** A profile to which several wallets belong, if there is one. */
-export function sharedProfile(walletTable: string, profileColumn: string): Statement {
+export function sharedProfile({ table, link }: WalletColumns): Statement {
   return {
-    text: `SELECT ${profileColumn}::text AS profile, count(*)::text AS wallets
-             FROM ${walletTable} WHERE ${profileColumn} IS NOT NULL
-            GROUP BY ${profileColumn} HAVING count(*) > 1 LIMIT 1`,
+    text: `SELECT ${link.quoted}::text AS profile, count(*)::text AS wallets
+             FROM ${table.quoted} WHERE ${link.quoted} IS NOT NULL
+            GROUP BY ${link.quoted} HAVING count(*) > 1 LIMIT 1`,
+  };
+}
+
+/** The profile of one wallet, if other wallets belong to it as well. */
+export function sharedProfileOf({ table, id, link }: WalletColumns, walletId: string): Statement {
+  return {
+    text: `SELECT ${link.quoted}::text AS profile, count(*)::text AS wallets
+             FROM ${table.quoted}
+            WHERE ${link.quoted} = (SELECT o.${link.quoted} FROM ${table.quoted} AS o WHERE o.${id.quoted} = $1::${id.baseType})
+            GROUP BY ${link.quoted} HAVING count(*) > 1`,
+    values: [walletId],
   };
 }

@@ -10,6 +10,7 @@ import {
 } from '../core/drift.js';
 import { TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
+import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { lockUsers } from './repair.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
@@ -71,7 +72,8 @@ export interface BalanceDrift {
  * Makes the caches of one wallet and its profile what the ledger says: locked, recomputed, written
  * only where they differ, recorded, all in one transaction. Doing it again changes nothing.
  *
- * @throws TrueupError `wallet_not_found`, `invalid_argument`
+ * @throws TrueupError `wallet_not_found`, `invalid_argument`, `mapping_mismatch` (the profile has
+ *   another wallet as well)
  */
 export async function syncWalletToProfile(
   database: Database,
@@ -89,6 +91,7 @@ async function syncUnderLock(
   walletId: string,
 ): Promise<SyncResult> {
   const before = await lockAndCompare(session, mapping, walletId);
+  await refuseSharedProfiles(session, mapping, walletId);
   const drifted = findingsOf(before, { repaired: false });
   const findings = drifted.some(({ cause, field }) => isRepairable(cause, field))
     ? await repair(session, mapping, before, walletId)
@@ -149,7 +152,7 @@ async function repair(
  * {@link syncWalletToProfile} for the wallet of a user.
  *
  * @returns null where the user, or a wallet of his, does not exist
- * @throws TrueupError `feature_off`, `invalid_argument`
+ * @throws TrueupError `feature_off`, `invalid_argument`, `mapping_mismatch`
  */
 export async function syncProfileByUserId(
   database: Database,
@@ -191,7 +194,7 @@ export async function getBalanceDrift(
  * wholly, because a user is repaired wholly or not at all.
  *
  * @returns the sum of the wallet's positive entries
- * @throws TrueupError `wallet_not_found`, `feature_off`, `invalid_argument`
+ * @throws TrueupError `wallet_not_found`, `feature_off`, `invalid_argument`, `mapping_mismatch`
  */
 export async function recomputeLifetimeEarnings(
   database: Database,

@@ -1,4 +1,5 @@
 import type { ResolvedMapping } from '../mapping/model.js';
+import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { generateSync, SYNC_TRIGGER } from './generate.js';
@@ -40,7 +41,8 @@ export interface ImmediateForeignKey {
  * Installs the sync triggers of a mapping, or brings them up to date, in one transaction.
  * From its commit on, every entry is followed; what was wrong before is for reconcile to repair.
  *
- * @throws TrueupError `permission_denied`, `database_failed` (55P03: the ledger was busy for too long)
+ * @throws TrueupError `mapping_mismatch` (a profile with two wallets), `permission_denied`,
+ *   `database_failed` (55P03: the ledger was busy for too long)
  */
 export async function installSync(
   database: Database,
@@ -70,6 +72,7 @@ async function install(
 ): Promise<void> {
   const definition = generateSync(mapping);
   await session.query(statements.lockInstallations);
+  await refuseSharedProfiles(session, mapping);
   for (const text of [...definition.createFunction, ...definition.createTrigger]) {
     await session.query({ text });
   }

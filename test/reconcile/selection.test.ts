@@ -87,9 +87,28 @@ describe('selection', () => {
       'ALTER TABLE app.wallet DROP CONSTRAINT wallet_profile_id_key; UPDATE app.wallet SET profile_id = 101 WHERE id = 2',
     );
     const shared = await db.trueup({ config: economy.mapping });
-    await expect(shared.reconcile({ all: true, dryRun: true })).rejects.toMatchObject({
-      code: 'mapping_mismatch',
-      message: expect.stringContaining('profile 101 has 2 wallets') as string,
-    });
+    const before = await caches(db, economy);
+    for (const attempt of [
+      () => shared.reconcile({ all: true, dryRun: true }),
+      () => shared.reconcile({ all: true }),
+      () => shared.installSync(),
+      () => shared.syncWalletToProfile('1'),
+      () => shared.syncWalletToProfile('2'),
+      () => shared.syncProfileByUserId('1'),
+      () => shared.recomputeLifetimeEarnings('2'),
+    ]) {
+      await expect(attempt()).rejects.toMatchObject({
+        code: 'mapping_mismatch',
+        message: expect.stringContaining('profile 101 has 2 wallets') as string,
+      });
+    }
+    expect(await caches(db, economy)).toEqual(before);
+    expect(await shared.syncStatus()).toMatchObject({ state: 'missing' });
+
+    // Reading is allowed, and so is repairing a wallet that shares its profile with nobody.
+    expect(await shared.getBalanceDrift('1')).toMatchObject({ hasDrift: true });
+    await db.run('UPDATE app.wallet SET profile_id = NULL WHERE id IN (4, 5)');
+    expect(await shared.syncWalletToProfile('3')).toMatchObject({ balanceAfter: 30n });
+    expect(await shared.syncWalletToProfile('4')).toMatchObject({ profileId: null });
   });
 });
