@@ -79,15 +79,21 @@ export function waitingFailures(ledger: string): Statement {
   };
 }
 
-/** Foreign keys of the ledger to the wallets that are checked at each statement, not at the commit. */
+/**
+ * Foreign keys of the ledger to the wallets that are checked at each statement, not at the commit.
+ * Those of Trueup's own schema are not told: nobody but a migration alters its tables.
+ */
 export function immediateForeignKeys(ledgerOid: string, walletOid: string): Statement {
   return {
-    text: `SELECT conname AS name,
-                  format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED',
-                         conrelid::regclass, conname) AS remedy
-             FROM pg_constraint
-            WHERE conrelid = $1::oid AND confrelid = $2::oid AND contype = 'f' AND NOT condeferred
-            ORDER BY conname`,
+    text: `SELECT k.conname AS name,
+                  format('ALTER TABLE %I.%I ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED',
+                         n.nspname, c.relname, k.conname) AS remedy
+             FROM pg_constraint k
+             JOIN pg_class c ON c.oid = k.conrelid
+             JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE k.conrelid = $1::oid AND k.confrelid = $2::oid AND k.contype = 'f'
+              AND NOT k.condeferred AND n.nspname <> 'trueup'
+            ORDER BY k.conname`,
     values: [ledgerOid, walletOid],
   };
 }
