@@ -132,7 +132,7 @@ export function fillOwnTables(wallets: number, entries: number): Statement[] {
 }
 
 /** Makes every cache right, in two statements. */
-export const settleOwnTables: readonly Statement[] = [
+const settleOwnTables: readonly Statement[] = [
   {
     text: `UPDATE trueup.wallets AS w SET balance = t.balance, lifetime_earnings = t.earnings
              FROM (SELECT wallet_id, sum(amount) AS balance, coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS earnings

@@ -71,7 +71,7 @@ function bar(stream: ProgressStream): ProgressView {
 }
 
 /** Seconds as `1:02:03` or `2:03`; nothing sensible can be said before the first batch. */
-export function timeLeft(seconds: number): string {
+function timeLeft(seconds: number): string {
   if (!Number.isFinite(seconds)) return '-:--';
   const whole = Math.ceil(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];

@@ -5,7 +5,7 @@ import { OWN_MAPPING } from './own.js';
 import { mappingFile, type Mapping } from './schema.js';
 
 /** The mapping file that is used when none is named and one lies in the current folder. */
-export const DEFAULT_FILE = 'trueup.config.json';
+const DEFAULT_FILE = 'trueup.config.json';
 
 /** A mapping and where it came from, for messages. */
 export interface LoadedMapping {

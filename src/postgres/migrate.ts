@@ -77,7 +77,7 @@ export async function migrate(
  *
  * @throws TrueupError `migration_changed`, `schema_newer`
  */
-export async function missingMigrations(
+async function missingMigrations(
   session: Queryable,
   wanted: readonly Migration[],
   known: readonly Migration[] = wanted,

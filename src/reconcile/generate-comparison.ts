@@ -211,7 +211,7 @@ export function firstBreak(mapping: ResolvedMapping): string {
 }
 
 /** A number as canonical text: no zeros behind the point. */
-export function asText(expression: string): string {
+function asText(expression: string): string {
   return `trim_scale((${expression})::numeric)::text`;
 }
 

@@ -49,8 +49,3 @@ export function postponeFailures(failures: readonly { id: string; reason: string
 
 export const listenForFailures: Statement = { text: `LISTEN ${FAILURE_CHANNEL}` };
 export const stopListening: Statement = { text: `UNLISTEN ${FAILURE_CHANNEL}` };
-
-/** Whether there is anything to heal in this database: a database without Trueup has no failures. */
-export const failuresExist: Statement = {
-  text: `SELECT to_regclass('trueup.sync_failures') IS NOT NULL AS exists`,
-};

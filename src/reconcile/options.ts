@@ -53,7 +53,7 @@ export interface ReconcileSummary extends Tally {
 }
 
 /** Large enough to be as fast as one statement over all, small enough that a batch takes 0.1 s. */
-export const DEFAULT_BATCH_SIZE = 10_000;
+const DEFAULT_BATCH_SIZE = 10_000;
 
 /** A batch is one statement's work; beyond this its memory and its snapshot grow for nothing. */
 export const MAX_BATCH_SIZE = 1_000_000;
