@@ -42,6 +42,36 @@ function unlessDone(stamp, digest, step) {
   writeFileSync(file, digest);
 }
 
+function readJson(file) {
+  const path = join(root, file);
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}
+
+function sameNames(left = {}, right = {}) {
+  const text = (names) => JSON.stringify(Object.entries(names).sort());
+  return text(left) === text(right);
+}
+
+/**
+ * Whether somebody has installed just what the lock file names: npm keeps a list of what is there.
+ * A package that is optional may be missing, but not the one that is made for this platform.
+ */
+function isInstalled() {
+  const wanted = readJson('package-lock.json')?.packages ?? {};
+  const found = readJson('node_modules/.package-lock.json')?.packages;
+  if (found === undefined) return false;
+  const asked = readJson('package.json');
+  // Where these two differ, npm has to say so.
+  const kinds = ['dependencies', 'devDependencies', 'optionalDependencies'];
+  if (!kinds.every((kind) => sameNames(asked[kind], wanted['']?.[kind]))) return false;
+  return Object.entries(wanted).every(([path, { version, optional, os, cpu, libc }]) => {
+    if (path === '') return true;
+    const forHere = os?.includes(process.platform) && cpu?.includes(process.arch) && !libc;
+    if (found[path] === undefined) return optional === true && !forHere;
+    return found[path].version === version && existsSync(join(root, path, 'package.json'));
+  });
+}
+
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor < LOWEST_NODE[1])) {
   fail(`Trueup needs Node ${LOWEST_NODE.join('.')} or newer; this is ${process.versions.node}`);
@@ -51,10 +81,11 @@ unlessDone(
   'node_modules/.trueup-installed',
   digestOf(['package.json', 'package-lock.json']),
   () => {
+    if (isInstalled()) return;
     console.error('installing what is missing ...');
     const npm = process.env.npm_execpath;
     const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
-    if (npm?.endsWith('.js')) run(process.execPath, [npm, ...args]);
+    if (npm?.endsWith('npm-cli.js')) run(process.execPath, [npm, ...args]);
     else run('npm', args);
   },
 );
