@@ -98,6 +98,11 @@ export const insertManyByHand: Statement = {
            FROM w WHERE p.id = w.profile_id`,
 };
 
+/** Only those of INSERT: ENABLE TRIGGER would make an ordinary one of the trigger that is ENABLE ALWAYS. */
+function switchInsertTriggers(to: 'DISABLE' | 'ENABLE'): string {
+  return `ALTER TABLE trueup.entries ${to} TRIGGER trueup_number, ${to} TRIGGER trueup_sync`;
+}
+
 /** Trueup's own tables, filled without a trigger: they would number millions of rows one by one. */
 export function fillOwnTables(wallets: number, entries: number): Statement[] {
   return [
@@ -111,7 +116,7 @@ export function fillOwnTables(wallets: number, entries: number): Statement[] {
              SELECT n, n, true FROM generate_series(1, $1::bigint) AS n`,
       values: [wallets],
     },
-    { text: 'ALTER TABLE trueup.entries DISABLE TRIGGER USER' },
+    { text: switchInsertTriggers('DISABLE') },
     {
       // 7919 is a prime: the entries of a wallet lie far from each other, as they do in life.
       text: `INSERT INTO trueup.entries (wallet_id, seq, amount, balance_after, reason, writer, created_at)
@@ -122,7 +127,7 @@ export function fillOwnTables(wallets: number, entries: number): Statement[] {
               ORDER BY g.n`,
       values: [wallets, entries],
     },
-    { text: 'ALTER TABLE trueup.entries ENABLE TRIGGER USER' },
+    { text: switchInsertTriggers('ENABLE') },
     ...settleOwnTables,
     { text: 'VACUUM ANALYZE trueup.entries' },
     { text: 'VACUUM FULL ANALYZE trueup.wallets' },
