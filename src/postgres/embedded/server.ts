@@ -14,6 +14,10 @@ import {
 /** Every process that uses the server holds this lock together with the others. */
 const PRESENCE_LOCK = '7219004311';
 
+/** Held by a process that has made a database anew, so that no other one does it meanwhile. */
+const RECREATION_LOCK = '7219004313';
+const RECREATED_WITHIN = '30s';
+
 /** How often to try to join a server that is just ending or starting. */
 const JOIN_ATTEMPTS = 5;
 
@@ -63,8 +67,23 @@ export class EmbeddedServer {
     return connectionTo(this.#home, database);
   }
 
-  /** Drops a database, whoever is connected to it, and creates it anew. */
+  /**
+   * Drops a database, whoever is connected to it, and creates it anew. Another process that wants to
+   * do the same waits until this one has left.
+   *
+   * @throws TrueupError `embedded_failed`
+   */
   async recreate(database: string): Promise<pg.PoolConfig> {
+    await this.#ask(`SET lock_timeout = '${RECREATED_WITHIN}'`);
+    try {
+      await this.#ask(`SELECT pg_advisory_lock(${RECREATION_LOCK})`);
+    } catch (error) {
+      if (sqlStateOf(error) !== '55P03') throw error;
+      throw new TrueupError('embedded_failed', `another program works with ${database}`, {
+        hint: 'Wait until it has ended, or set TRUEUP_HOME to another folder.',
+        cause: error,
+      });
+    }
     await this.#ask(`DROP DATABASE IF EXISTS ${quoteIdentifier(database)} WITH (FORCE)`);
     return this.connection(database);
   }
