@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { TrueupError } from '../core/errors.js';
-import { isConnectionFailure, isRetryable, toTrueupError } from './failures.js';
+import { isConnectionFailure, isRetryable, toTrueupError, unreachable } from './failures.js';
 import { quoteIdentifier, quoteLiteral } from './identifiers.js';
 
 /** Anything a statement can be sent to: the pool, or one connection inside a transaction. */
@@ -36,6 +36,9 @@ export interface DatabaseOptions {
 /** The lowest server that is supported, as `server_version_num` spells it. */
 const LOWEST_SERVER = 150_000;
 
+/** What the driver understands: a URL, or a path to a socket. It takes any other text for a database's name. */
+const ADDRESS = /^(postgres(ql)?:\/\/|socket:|\/)/i;
+
 /** First delay before a retry, in milliseconds; it doubles, and half of it is random. */
 const RETRY_DELAY_MS = 20;
 
@@ -54,6 +57,9 @@ export class Database implements Queryable {
    * @throws TrueupError `database_unreachable`, `database_unsupported`
    */
   static async open(options: DatabaseOptions): Promise<Database> {
+    if (!ADDRESS.test(options.connection.connectionString ?? '/')) {
+      throw unreachable('its URL does not begin with postgres://');
+    }
     const pool = new pg.Pool({
       max: options.maxConnections ?? 10,
       connectionTimeoutMillis: 10_000,

@@ -63,15 +63,18 @@ export function isConnectionFailure(error: unknown): boolean {
   return /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
 }
 
+/** That there is no way to the database, and what to do. */
+export function unreachable(reason: string, cause?: unknown): TrueupError {
+  return new TrueupError('database_unreachable', `cannot reach the database: ${reason}`, {
+    hint: 'Check DATABASE_URL (or --database-url) and that the server runs; without a URL Trueup starts its own.',
+    cause,
+  });
+}
+
 /** Turns whatever a driver call threw into a TrueupError with a stable code. */
 export function toTrueupError(error: unknown): TrueupError {
   if (error instanceof TrueupError) return error;
-  if (isConnectionFailure(error)) {
-    return new TrueupError('database_unreachable', `cannot reach the database: ${words(error)}`, {
-      hint: 'Check DATABASE_URL (or --database-url) and that the server runs; without a URL Trueup starts its own.',
-      cause: error,
-    });
-  }
+  if (isConnectionFailure(error)) return unreachable(words(error), error);
   const state = sqlStateOf(error);
   if (state === '42501') {
     return new TrueupError('permission_denied', `the database refused: ${messageOf(error)}`, {

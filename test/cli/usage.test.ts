@@ -113,6 +113,8 @@ describe('no database', () => {
     ['a socket that does not exist', '/no/such/folder', /\/no\/such\/folder/],
     ['a port that is none', 'postgres://u:secret@127.0.0.1:port/x', /invalid url/i],
     ['a port beyond all ports', 'postgres://u:secret@127.0.0.1:99999/x', /invalid url/i],
+    ['a text that is no URL', 'database=x password=secret', /begin with postgres:/],
+    ['the URL of something else', 'mysql://u:secret@127.0.0.1:1/x', /begin with postgres:/],
     ['an address without end', 'postgres://[::1/x', /invalid url/i],
   ];
   test.each(cases.flatMap((one) => commands.map((args) => [...one, args] as const)))(
