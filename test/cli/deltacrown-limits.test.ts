@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { afterAll, beforeEach, expect, inject, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { CliRun } from '../support/cli.js';
-import { createDatabase, onServer } from '../support/database.js';
-import { withUser } from '../support/server-url.js';
+import { createDatabase } from '../support/database.js';
 import { deltacrown, platformIn, REPAIRED } from './deltacrown.js';
 import { contents } from './fixture.js';
 
@@ -83,20 +81,17 @@ deltacrown.describe('what cannot be repaired, or not now', () => {
 });
 
 deltacrown.describe('a role that may only read', () => {
-  const role = `trueup_reader_${randomBytes(6).toString('hex')}`;
+  let url = '';
 
   beforeEach(async () => {
     await load();
+    const role = await db.role();
+    url = role.url;
     await db.run(`
-      DO $$ BEGIN CREATE ROLE ${role} LOGIN PASSWORD 'reader'; EXCEPTION WHEN duplicate_object THEN END $$;
-      GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`);
+      GRANT USAGE ON SCHEMA public TO ${role.name};
+      GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role.name}`);
   });
-  afterAll(async () => {
-    await db.run(`DROP OWNED BY ${role}`);
-    await onServer(inject('serverUrl'), `DROP ROLE ${role}`);
-  });
-  const reader = (words: string): Promise<CliRun> =>
-    trueup(words, withUser(db.url, `${role}:reader`));
+  const reader = (words: string): Promise<CliRun> => trueup(words, url);
 
   test('its dry run finds everything, before Trueup was there and after', async () => {
     for (const command of ['reconcile --all --dry-run', 'sync install']) {

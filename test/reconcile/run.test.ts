@@ -7,12 +7,12 @@ import type {
   Trueup,
 } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
-import { withUser } from '../support/server-url.js';
 import { caches, createEconomy, findings, truth, type Economy } from '../support/economy.js';
 
 /** A run as a whole: where it stops, what it records, and whom it leaves alone. */
 
 const db = await createDatabase('empty');
+const virgin = await createDatabase('empty');
 let economy: Economy;
 let trueup: Trueup;
 
@@ -174,15 +174,12 @@ describe('users that cannot be repaired', () => {
   });
 
   test('a right that is missing ends the run, with its name', async () => {
+    const { name, url } = await db.role();
     await db.run(`
-      DO $$ BEGIN CREATE ROLE trueup_test_reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-      GRANT USAGE ON SCHEMA app, trueup TO trueup_test_reader;
-      GRANT SELECT ON ALL TABLES IN SCHEMA app TO trueup_test_reader;
-      GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA trueup TO trueup_test_reader`);
-    const reader = await db.trueup({
-      config: economy.mapping,
-      databaseUrl: withUser(db.url, 'trueup_test_reader'),
-    });
+      GRANT USAGE ON SCHEMA app, trueup TO ${name};
+      GRANT SELECT ON ALL TABLES IN SCHEMA app TO ${name};
+      GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA trueup TO ${name}`);
+    const reader = await db.trueup({ config: economy.mapping, databaseUrl: url });
     await expect(reader.reconcile({ all: true })).rejects.toMatchObject({
       code: 'permission_denied',
     });
@@ -240,18 +237,12 @@ describe('records', () => {
 });
 
 test('a dry run needs SELECT only, on a database that has never seen Trueup', async () => {
-  const virgin = await createDatabase('empty');
   const there = await createEconomy(virgin, 2);
+  const { name, url } = await virgin.role();
   await virgin.run(`
     INSERT INTO app.ledger (wallet_id, amount) VALUES (1, 5);
-    DO $$ BEGIN CREATE ROLE trueup_test_reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-    GRANT USAGE ON SCHEMA app TO trueup_test_reader;
-    GRANT SELECT ON ALL TABLES IN SCHEMA app TO trueup_test_reader`);
-  const reader = await virgin.trueup({
-    config: there.mapping,
-    databaseUrl: withUser(virgin.url, 'trueup_test_reader'),
-    readOnly: true,
-  });
+    GRANT USAGE ON SCHEMA app TO ${name}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO ${name}`);
+  const reader = await virgin.trueup({ config: there.mapping, databaseUrl: url, readOnly: true });
   expect(await findings(reader)).toHaveLength(4);
   expect(await reader.syncStatus()).toMatchObject({ state: 'missing', waitingFailures: 0 });
   expect(await reader.getBalanceDrift('1')).toMatchObject({ hasDrift: true, ledgerBalance: 5n });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, inject } from 'vitest';
 import { openTrueup, OWN_MAPPING, type Trueup, type TrueupOptions } from '../../src/index.js';
-import { TEMPLATE, withDatabase } from './server-url.js';
+import { onServer, TEMPLATE, withDatabase, withUser } from './server-url.js';
 
 /** A database of one test file. It is dropped after the file; a connection left open fails it. */
 export class TestDatabase {
@@ -10,6 +10,7 @@ export class TestDatabase {
   readonly url: string;
   readonly #pool: pg.Pool;
   readonly #open: { close(): Promise<void> }[] = [];
+  readonly #roles: string[] = [];
 
   constructor(name: string, url: string) {
     this.name = name;
@@ -50,6 +51,14 @@ export class TestDatabase {
     return client;
   }
 
+  /** A role without any right, which goes away with the database. */
+  async role(): Promise<{ readonly name: string; readonly url: string }> {
+    const name = `trueup_test_${randomBytes(6).toString('hex')}`;
+    await this.run(`CREATE ROLE ${name} LOGIN PASSWORD 'test'`);
+    this.#roles.push(name);
+    return { name, url: withUser(this.url, `${name}:test`) };
+  }
+
   /** Trueup on this database, closed after the file at the latest. */
   async trueup(options: TrueupOptions = {}): Promise<Trueup> {
     const trueup = await openTrueup({
@@ -62,16 +71,18 @@ export class TestDatabase {
     return trueup;
   }
 
-  /** Ends everything that was opened here. */
-  async close(): Promise<void> {
+  /** Ends everything that was opened here, and leaves nothing on the server. */
+  async drop(serverUrl: string): Promise<void> {
     await Promise.all(this.#open.map((one) => one.close()));
     await this.#pool.end();
+    await onServer(serverUrl, `DROP DATABASE ${this.name} WITH (FORCE)`);
+    for (const role of this.#roles) await onServer(serverUrl, `DROP ROLE ${role}`);
   }
 }
 
 /**
  * Creates a database for this test file: with Trueup's own tables, or empty.
- * To be called at the top of a file or in beforeAll.
+ * To be called at the top of a file or in beforeAll: in a test it would never be dropped.
  */
 export async function createDatabase(kind: 'own' | 'empty'): Promise<TestDatabase> {
   const serverUrl = inject('serverUrl');
@@ -81,20 +92,6 @@ export async function createDatabase(kind: 'own' | 'empty'): Promise<TestDatabas
     `CREATE DATABASE ${name}${kind === 'own' ? ` TEMPLATE ${TEMPLATE}` : ''}`,
   );
   const database = new TestDatabase(name, withDatabase(serverUrl, name));
-  afterAll(async () => {
-    await database.close();
-    await onServer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
-  });
+  afterAll(() => database.drop(serverUrl));
   return database;
-}
-
-/** Runs one statement on the maintenance database. */
-export async function onServer(serverUrl: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: serverUrl });
-  await client.connect();
-  try {
-    await client.query(text);
-  } finally {
-    await client.end();
-  }
 }

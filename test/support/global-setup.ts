@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
-import { migrateDatabase } from '../../src/index.js';
+import { migrateDatabase, OWN_MAPPING } from '../../src/index.js';
 import { EmbeddedServer } from '../../src/postgres/embedded/server.js';
 import { makeFolder } from './folder.js';
-import { TEMPLATE, withDatabase } from './server-url.js';
+import { onServer, TEMPLATE, withDatabase } from './server-url.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -21,7 +21,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (given !== undefined && given !== '') {
     await prepareTemplate(given);
     project.provide('serverUrl', given);
-    return () => Promise.resolve();
+    return () => dropTemplate(given);
   }
   const home = makeFolder('test');
   const server = await EmbeddedServer.join(home);
@@ -35,13 +35,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
+async function dropTemplate(serverUrl: string): Promise<void> {
+  await onServer(serverUrl, `DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);
+}
+
 async function prepareTemplate(serverUrl: string): Promise<void> {
-  const { default: pg } = await import('pg');
-  const client = new pg.Client({ connectionString: serverUrl });
-  await client.connect();
-  await client.query(`DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);
-  await client.query(`CREATE DATABASE ${TEMPLATE}`);
-  await client.end();
-  const { OWN_MAPPING } = await import('../../src/mapping/own.js');
+  await dropTemplate(serverUrl);
+  await onServer(serverUrl, `CREATE DATABASE ${TEMPLATE}`);
   await migrateDatabase({ databaseUrl: withDatabase(serverUrl, TEMPLATE), config: OWN_MAPPING });
 }

@@ -190,11 +190,9 @@ describe('the profile is resilient', () => {
 
 describe('rights', () => {
   test('a role that may only insert entries needs nothing else', async () => {
-    await db.run(`
-      DO $$ BEGIN CREATE ROLE trueup_test_writer; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-      GRANT USAGE ON SCHEMA app TO trueup_test_writer;
-      GRANT INSERT ON app.ledger TO trueup_test_writer`);
-    await writer.query('SET ROLE trueup_test_writer');
+    const { name } = await db.role();
+    await db.run(`GRANT USAGE ON SCHEMA app TO ${name}; GRANT INSERT ON app.ledger TO ${name}`);
+    await writer.query(`SET ROLE ${name}`);
     await credit(1, 5);
     await writer.query('INSERT INTO app.ledger (wallet_id, amount) VALUES (1, 1), (2, 100000000)');
     await writer.query('RESET ROLE');
