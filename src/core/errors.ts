@@ -4,6 +4,7 @@
  */
 export const ERROR_MEANINGS = {
   amount_not_whole: 'The ledger holds an amount that is not a whole number of coins.',
+  closed: 'This Trueup was closed, or is closing, and accepts nothing more.',
   config_invalid:
     'The mapping file is not valid JSON, or a part or a column is missing or unknown.',
   config_not_found: 'The mapping file that was named does not exist or cannot be read.',
@@ -12,11 +13,15 @@ export const ERROR_MEANINGS = {
   database_unreachable: 'No PostgreSQL server answered, or it refused the connection.',
   database_unsupported: 'The server is older than PostgreSQL 15.',
   embedded_failed: 'The embedded PostgreSQL could not be installed, started or joined.',
+  entry_not_found: 'There is no such entry in the ledger.',
   feature_off: 'What was asked for needs a column or a part that the mapping does not name.',
   invalid_argument: 'An argument has a value that is not allowed.',
   mapping_mismatch:
     'The mapping names something that the database does not have, or not like this.',
   migration_changed: 'A migration that was applied differs from the file of the same number.',
+  outcome_unknown:
+    'The connection was lost at the commit, and it cannot be found out whether it happened.',
+  overloaded: 'Too many postings wait already; nothing of the call was accepted.',
   permission_denied: 'The database role lacks a right that the command needs.',
   schema_missing: 'The tables of Trueup are not in this database yet.',
   schema_newer: 'The database was migrated by a newer Trueup than this one.',
