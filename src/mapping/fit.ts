@@ -1,7 +1,7 @@
 import type { Column, Kind, ResolvedMapping } from './model.js';
 
 type Columns = Readonly<Record<string, Column | undefined>>;
-type Parts = Omit<ResolvedMapping, 'sharedProfilesPossible'>;
+type Parts = Pick<ResolvedMapping, 'ledger' | 'wallet' | 'profile'>;
 
 const IDS: readonly Kind[] = ['integer', 'uuid', 'text'];
 const NUMBERS: readonly Kind[] = ['integer', 'numeric'];
@@ -22,6 +22,8 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, readonly Kind[]>>
     counterparty: IDS,
     balanceAfter: NUMBERS,
     sequence: ['integer'],
+    reverses: IDS,
+    hold: ['uuid', 'text'],
     writer: ['xid8'],
     createdAt: ['timestamp'],
   },
@@ -32,6 +34,12 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, readonly Kind[]>>
     lifetimeEarnings: NUMBERS,
     pendingBalance: NUMBERS,
     allowOverdraft: ['boolean'],
+    minBalance: NUMBERS,
+    maxBalance: NUMBERS,
+    currency: TEXTS,
+    primary: ['boolean'],
+    frozen: ['boolean'],
+    frozenReason: TEXTS,
     updatedAt: ['timestamp'],
   },
   profile: {
@@ -69,6 +77,7 @@ export function checkFit(parts: Parts): { problems: string[]; sharedProfilesPoss
     wallet['id'],
     problems,
   );
+  checkReference('ledger.reverses', ledger['reverses'], 'ledger.id', ledger['id'], problems);
   checkCaches('wallet', wallet, ledger['amount'], problems);
   checkUnique('wallet.id', wallet['id'], problems);
   if (profile !== undefined) {
@@ -79,7 +88,14 @@ export function checkFit(parts: Parts): { problems: string[]; sharedProfilesPoss
       problems.push('profile.table: it is the wallet table; leave the profile part out');
     }
   }
-  return { problems, sharedProfilesPossible: profile?.['link']?.unique === false };
+  return { problems, sharedProfilesPossible: !isShownOnce(profile?.['link'], wallet['primary']) };
+}
+
+/** An index promises that no profile is shown by two wallets (that are primary, where that is mapped). */
+function isShownOnce(link: Column | undefined, primary: Column | undefined): boolean {
+  if (link === undefined || link.unique) return true;
+  if (primary === undefined) return false;
+  return link.uniqueWhere.some((where) => where === primary.name || where === primary.quoted);
 }
 
 function columnsOf(part: object): Columns {

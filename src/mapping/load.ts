@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { TrueupError, messageOf } from '../core/errors.js';
-import { OWN_MAPPING } from './own.js';
-import { mappingFile, type Mapping } from './schema.js';
+import type { ReasonRegistry } from '../core/reasons.js';
+import { isOwn, OWN_MAPPING } from './own.js';
+import { mappingFile, ownTablesFile, reasonsPart, type Mapping } from './schema.js';
 
 /** The mapping file that is used when none is named and one lies in the current folder. */
 const DEFAULT_FILE = 'trueup.config.json';
@@ -19,13 +20,29 @@ export interface LoadedMapping {
  *
  * @throws TrueupError `config_not_found`, `config_invalid`
  */
-export function loadMapping(config: string | Mapping | undefined): LoadedMapping {
-  if (config === OWN_MAPPING) return { mapping: OWN_MAPPING, source: 'own tables' };
+export function loadMapping(
+  config: string | Mapping | undefined,
+  reasons?: ReasonRegistry,
+): LoadedMapping {
+  const loaded = read(config);
+  if (reasons === undefined) return loaded;
+  const more = { ...loaded.mapping.reasons, ...parseReasons(reasons) };
+  return { ...loaded, mapping: { ...loaded.mapping, reasons: more } };
+}
+
+function read(config: string | Mapping | undefined): LoadedMapping {
+  if (typeof config === 'object' && isOwn(config)) return { mapping: config, source: 'own tables' };
   if (typeof config === 'object')
     return { mapping: parse(config, 'config'), source: 'the mapping' };
   if (config !== undefined) return readMappingFile(config);
   if (existsSync(DEFAULT_FILE)) return readMappingFile(DEFAULT_FILE);
   return { mapping: OWN_MAPPING, source: 'own tables' };
+}
+
+function parseReasons(reasons: ReasonRegistry): Mapping['reasons'] {
+  const result = reasonsPart.safeParse(reasons, { reportInput: true });
+  if (result.success) return result.data;
+  throw new TrueupError('config_invalid', `these are no reasons: ${complaints(result.error)}`);
 }
 
 function readMappingFile(file: string): LoadedMapping {
@@ -47,6 +64,8 @@ function readMappingFile(file: string): LoadedMapping {
 }
 
 function parse(value: unknown, source: string): Mapping {
+  const own = ownTablesFile.safeParse(value);
+  if (own.success) return { ...OWN_MAPPING, reasons: own.data.reasons };
   const result = mappingFile.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   throw new TrueupError(

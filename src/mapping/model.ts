@@ -1,3 +1,5 @@
+import type { ReasonRegistry } from '../core/reasons.js';
+
 /** What a mapping became once the database confirmed it: every name quoted, every type known. */
 
 /** The families of types that Trueup tells apart. */
@@ -16,8 +18,12 @@ export interface Column {
   readonly scale: number;
   readonly nullable: boolean;
   readonly generated: boolean;
+  /** Its default as SQL, such as nextval('...'); null where it has none. */
+  readonly defaultSql: string | null;
   /** A unique index over this column alone holds for every row. */
   readonly unique: boolean;
+  /** The conditions under which a unique index over this column alone holds. */
+  readonly uniqueWhere: readonly string[];
 }
 
 export interface Table {
@@ -42,6 +48,10 @@ export interface Ledger {
   readonly counterparty?: Column;
   readonly balanceAfter?: Column;
   readonly sequence?: Column;
+  /** The entry that an entry takes back. */
+  readonly reverses?: Column;
+  /** The hold that an entry captures. */
+  readonly hold?: Column;
   readonly writer?: Column;
   readonly createdAt?: Column;
 }
@@ -54,6 +64,14 @@ export interface Wallet {
   readonly lifetimeEarnings?: Column;
   readonly pendingBalance?: Column;
   readonly allowOverdraft?: Column;
+  /** How far below zero an overdraft may go; null: without end. */
+  readonly minBalance?: Column;
+  readonly maxBalance?: Column;
+  readonly currency?: Column;
+  /** Of the wallets of one profile, the one that the profile shows. */
+  readonly primary?: Column;
+  readonly frozen?: Column;
+  readonly frozenReason?: Column;
   readonly updatedAt?: Column;
 }
 
@@ -75,4 +93,14 @@ export interface ResolvedMapping {
   readonly profile?: Profile;
   /** No index promises that a profile has one wallet only. */
   readonly sharedProfilesPossible: boolean;
+  /**
+   * The entries of a wallet are numbered under its lock, each with the balance after it, as in Trueup's
+   * own tables: sequence, balanceAfter and writer are mapped.
+   */
+  readonly numbered: boolean;
+  readonly reasons: ReasonRegistry;
+  /** Reasons whose positive entries are no earnings. */
+  readonly unearned: readonly string[];
+  /** Trueup's table of holds is in this database, so pending balances can be compared with it. */
+  readonly holdsKept: boolean;
 }

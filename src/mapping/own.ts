@@ -1,5 +1,10 @@
 import type { Mapping } from './schema.js';
 
+/** Whether a mapping is that of Trueup's own tables, whatever reasons it brings. */
+export function isOwn(mapping: Mapping): boolean {
+  return mapping.ledger === OWN_MAPPING.ledger && mapping.wallet === OWN_MAPPING.wallet;
+}
+
 /** Trueup's own tables, as a mapping like any other. The engine knows no table by name. */
 export const OWN_MAPPING: Mapping = {
   ledger: {
@@ -16,6 +21,8 @@ export const OWN_MAPPING: Mapping = {
     counterparty: 'counterparty_wallet_id',
     balanceAfter: 'balance_after',
     sequence: 'seq',
+    reverses: 'reverses_entry_id',
+    hold: 'hold_id',
     writer: 'writer',
     createdAt: 'created_at',
   },
@@ -27,6 +34,12 @@ export const OWN_MAPPING: Mapping = {
     lifetimeEarnings: 'lifetime_earnings',
     pendingBalance: 'pending_balance',
     allowOverdraft: 'allow_overdraft',
+    minBalance: 'min_balance',
+    maxBalance: 'max_balance',
+    currency: 'currency',
+    primary: 'is_primary',
+    frozen: 'frozen',
+    frozenReason: 'frozen_reason',
     updatedAt: 'updated_at',
   },
   profile: {

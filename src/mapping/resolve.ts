@@ -1,10 +1,11 @@
 import { TrueupError } from '../core/errors.js';
+import { DEFAULT_REASONS, unearnedReasons } from '../core/reasons.js';
 import type { Queryable } from '../postgres/database.js';
 import { quoteIdentifier, splitTableName } from '../postgres/identifiers.js';
 import { checkFit } from './fit.js';
 import type { Column, Kind, Ledger, Profile, ResolvedMapping, Table, Wallet } from './model.js';
 import type { LoadedMapping } from './load.js';
-import { OWN_MAPPING } from './own.js';
+import { isOwn } from './own.js';
 import type { Mapping } from './schema.js';
 import * as statements from './statements.js';
 
@@ -42,7 +43,18 @@ export async function resolveMapping(
       : { ledger, wallet, profile: { ...profile, link } };
   const fit = checkFit(parts);
   if (fit.problems.length > 0) throw mismatch(mapping, source, fit.problems);
-  return { ...parts, sharedProfilesPossible: fit.sharedProfilesPossible };
+  const [holds] = await session.query<{ exists: boolean }>(statements.holdsExist);
+  const reasons = { ...DEFAULT_REASONS, ...mapping.reasons };
+  return {
+    ...parts,
+    sharedProfilesPossible: fit.sharedProfilesPossible,
+    numbered: [ledger.sequence, ledger.balanceAfter, ledger.writer].every(
+      (one) => one !== undefined,
+    ),
+    reasons,
+    unearned: unearnedReasons(reasons),
+    holdsKept: holds?.exists === true,
+  };
 }
 
 /**
@@ -58,11 +70,10 @@ export async function refuseSharedProfiles(
 ): Promise<void> {
   const { wallet, profile } = mapping;
   if (profile === undefined || !mapping.sharedProfilesPossible) return;
-  const columns = { table: wallet.table, id: wallet.id, link: profile.link };
   const [shared] = await session.query<statements.SharedProfileRow>(
     walletId === undefined
-      ? statements.sharedProfile(columns)
-      : statements.sharedProfileOf(columns, walletId),
+      ? statements.sharedProfile(mapping)
+      : statements.sharedProfileOf(mapping, profile, walletId),
   );
   if (shared === undefined) return;
   throw new TrueupError(
@@ -161,15 +172,14 @@ function toColumn(row: statements.ColumnRow): Column {
     scale: kind === 'numeric' ? (row.scale ?? Infinity) : 0,
     nullable: row.nullable,
     unique: row.unique,
+    uniqueWhere: row.uniqueWhere,
     generated: row.generated,
+    defaultSql: row.defaultSql,
   };
 }
 
 function mismatch(mapping: Mapping, source: string, problems: readonly string[]): TrueupError {
-  if (
-    mapping === OWN_MAPPING &&
-    problems.every((problem) => problem.includes('there is no table'))
-  ) {
+  if (isOwn(mapping) && problems.every((problem) => problem.includes('there is no table'))) {
     return new TrueupError('schema_missing', "Trueup's own tables are not in this database", {
       hint: 'Create them with `trueup migrate`, or name your own tables in trueup.config.json.',
     });

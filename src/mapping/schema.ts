@@ -17,6 +17,8 @@ const ledger = z.strictObject({
   counterparty: optionalName,
   balanceAfter: optionalName,
   sequence: optionalName,
+  reverses: optionalName,
+  hold: optionalName,
   writer: optionalName,
   createdAt: optionalName,
 });
@@ -29,6 +31,12 @@ const wallet = z.strictObject({
   lifetimeEarnings: optionalName,
   pendingBalance: optionalName,
   allowOverdraft: optionalName,
+  minBalance: optionalName,
+  maxBalance: optionalName,
+  currency: optionalName,
+  primary: optionalName,
+  frozen: optionalName,
+  frozenReason: optionalName,
   updatedAt: optionalName,
 });
 
@@ -41,11 +49,28 @@ const profile = z.strictObject({
   updatedAt: optionalName,
 });
 
+const reason = z.strictObject({
+  earns: z.boolean().optional(),
+  allows: z.enum(['credit', 'debit', 'both']).optional(),
+  actors: z.array(name).optional(),
+});
+
+/** Reasons beside the default ones, or in place of them. */
+export const reasonsPart = z.record(name, reason);
+
 /**
  * The mapping file: which table and which column plays which part. Table names may be
  * schema-qualified (`schema.table`); every name is taken exactly as the catalog spells it.
  */
-export const mappingFile = z.strictObject({ ledger, wallet, profile: profile.optional() });
+export const mappingFile = z.strictObject({
+  ledger,
+  wallet,
+  profile: profile.optional(),
+  reasons: reasonsPart.optional(),
+});
+
+/** A file that names no table: Trueup's own, with other reasons. */
+export const ownTablesFile = z.strictObject({ reasons: reasonsPart });
 
 /** A mapping as a person writes it. */
 export type Mapping = z.infer<typeof mappingFile>;

@@ -1,6 +1,14 @@
 import type { Statement } from '../postgres/database.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
-import type { Column, Table } from './model.js';
+import { andIsPrimary, shownProfile } from './expressions.js';
+import type { Profile, ResolvedMapping } from './model.js';
+
+/** Whether Trueup's table of holds is in this database, and may be read: a dry run needs no right on it. */
+export const holdsExist: Statement = {
+  text: `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                         WHERE n.nspname = 'trueup' AND c.relname = 'holds'
+                           AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) AS exists`,
+};
 
 /** What the catalog says about one table. */
 export interface TableRow {
@@ -22,8 +30,12 @@ export interface ColumnRow {
   readonly scale: number | null;
   readonly nullable: boolean;
   readonly generated: boolean;
+  /** The expression of its default; null where it has none. */
+  readonly defaultSql: string | null;
   /** A unique index over this column alone holds for every row. */
   readonly unique: boolean;
+  /** The predicates of the partial unique indexes over this column alone. */
+  readonly uniqueWhere: readonly string[];
 }
 
 /**
@@ -55,10 +67,16 @@ SELECT f.oid::text, f.nspname AS schema, f.relname AS name, f.relkind::text AS k
                                THEN ((p.modifier - 4) & 2047 # 1024) - 1024 END,
                  'nullable', NOT a.attnotnull,
                  'generated', a.attgenerated <> '',
+                 'defaultSql', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+                                 WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''),
                  'unique', EXISTS (
                    SELECT FROM pg_index i
                     WHERE i.indrelid = f.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-                      AND i.indkey[0] = a.attnum AND i.indpred IS NULL)
+                      AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
+                 'uniqueWhere', (
+                   SELECT coalesce(json_agg(pg_get_expr(i.indpred, i.indrelid)), '[]') FROM pg_index i
+                    WHERE i.indrelid = f.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+                      AND i.indkey[0] = a.attnum AND i.indpred IS NOT NULL)
                ) ORDER BY a.attnum), '[]')
           FROM pg_attribute a
           JOIN plain_type p ON p.column_number = a.attnum
@@ -69,34 +87,35 @@ SELECT f.oid::text, f.nspname AS schema, f.relname AS name, f.relkind::text AS k
   };
 }
 
-/** The wallet table, with the column that names a wallet's profile. */
-interface WalletColumns {
-  readonly table: Table;
-  readonly id: Column;
-  readonly link: Column;
-}
-
 export interface SharedProfileRow {
   readonly profile: string;
   readonly wallets: string;
 }
 
-/** A profile to which several wallets belong, if there is one. */
-export function sharedProfile({ table, link }: WalletColumns): Statement {
+/** A profile that several wallets would show, if there is one. */
+export function sharedProfile(mapping: ResolvedMapping): Statement {
+  const profile = shownProfile(mapping, 'w');
   return {
-    text: `SELECT ${link.quoted}::text AS profile, count(*)::text AS wallets
-             FROM ${table.quoted} WHERE ${link.quoted} IS NOT NULL
-            GROUP BY ${link.quoted} HAVING count(*) > 1 LIMIT 1`,
+    text: `SELECT (${profile})::text AS profile, count(*)::text AS wallets
+             FROM ${mapping.wallet.table.quoted} AS w WHERE ${profile} IS NOT NULL
+            GROUP BY ${profile} HAVING count(*) > 1 LIMIT 1`,
   };
 }
 
-/** The profile of one wallet, if other wallets belong to it as well. */
-export function sharedProfileOf({ table, id, link }: WalletColumns, walletId: string): Statement {
+/** The profile of one wallet, if other wallets would show in it as well. */
+export function sharedProfileOf(
+  mapping: ResolvedMapping,
+  profile: Profile,
+  walletId: string,
+): Statement {
+  const { table, id } = mapping.wallet;
+  const link = profile.link.quoted;
   return {
-    text: `SELECT ${link.quoted}::text AS profile, count(*)::text AS wallets
-             FROM ${table.quoted}
-            WHERE ${link.quoted} = (SELECT o.${link.quoted} FROM ${table.quoted} AS o WHERE o.${id.quoted} = $1::${id.baseType})
-            GROUP BY ${link.quoted} HAVING count(*) > 1`,
+    text: `SELECT w.${link}::text AS profile, count(*)::text AS wallets
+             FROM ${table.quoted} AS w
+            WHERE w.${link} = (SELECT o.${link} FROM ${table.quoted} AS o WHERE o.${id.quoted} = $1::${id.baseType})
+                  ${andIsPrimary(mapping, 'w')}
+            GROUP BY w.${link} HAVING count(*) > 1`,
     values: [walletId],
   };
 }

@@ -1,12 +1,8 @@
+import { andIsPrimary } from '../mapping/expressions.js';
 import type { Column, ResolvedMapping, Table } from '../mapping/model.js';
 import type { Statement } from '../postgres/database.js';
-import {
-  comparedCaches,
-  comparison,
-  isDrifted,
-  isWithoutHistory,
-  type Scope,
-} from './generate-comparison.js';
+import { comparedCaches, comparison, isDrifted, isWithoutHistory } from './generate-comparison.js';
+import type { Scope } from './generate-truth.js';
 import { comparisonColumns } from './rows.js';
 
 /** Statements that find drift. They read only, and take no lock. */
@@ -131,7 +127,7 @@ export function profilesWithoutWallet(
   FROM ${profile.table.quoted} AS p
  WHERE ${id} <= $1::${profile.id.baseType}${range.above === undefined ? '' : ` AND ${id} > $2::${profile.id.baseType}`}
    AND (${shown.map(({ column }) => `p.${column.quoted} <> 0`).join(' OR ')})
-   AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id})
+   AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id}${andIsPrimary(mapping, 'w')})
  ORDER BY ${id}`,
     values,
   };

@@ -1,3 +1,4 @@
+import { shownProfile } from '../mapping/expressions.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Statement } from '../postgres/database.js';
 import {
@@ -32,7 +33,7 @@ export function lockUsers(
   const id = `w.${wallet.id.quoted}`;
   const type = wallet.id.baseType;
   const skipping = onLocked === 'skip' ? ' SKIP LOCKED' : '';
-  const link = profile === undefined ? '' : `, w.${profile.link.quoted} AS profile`;
+  const link = profile === undefined ? '' : `, ${shownProfile(mapping, 'w')} AS profile`;
   const profiles =
     profile === undefined
       ? ''

@@ -1,6 +1,7 @@
 import type { CacheComparison, Comparison } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import { cacheTexts, comparedCaches, firstBreak } from './generate-comparison.js';
+import { cacheTexts, comparedCaches } from './generate-comparison.js';
+import { firstBreak } from './generate-truth.js';
 import type { FoundRow } from './repair-statements.js';
 
 /** How a row of the comparison travels: one JSON array of caches beside the ids. */

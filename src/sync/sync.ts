@@ -2,7 +2,8 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Database, Queryable } from '../postgres/database.js';
-import { generateSync, SYNC_TRIGGER } from './generate.js';
+import { SYNC_TRIGGER } from '../mapping/names.js';
+import { generateSync } from './generate.js';
 import * as statements from './statements.js';
 
 /**
