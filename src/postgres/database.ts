@@ -6,6 +6,8 @@ import { quoteIdentifier, quoteLiteral } from './identifiers.js';
 /** Anything a statement can be sent to: the pool, or one connection inside a transaction. */
 export interface Queryable {
   query<Row extends object>(statement: Statement): Promise<readonly Row[]>;
+  /** Statements may be sent before the ones ahead of them are answered. */
+  readonly pipelined?: boolean;
 }
 
 /** One statement: its text, its bound values, and a name if the server is to keep its plan. */
@@ -31,6 +33,10 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity, so that a person can find the session and end it. */
   readonly applicationName: string;
   readonly maxConnections?: number;
+  /** Statements are sent without waiting for the answers to those before them. Default: false. */
+  readonly pipeline?: boolean;
+  /** Settings of every connection of this pool, such as `lock_timeout`. */
+  readonly session?: Readonly<Record<string, string>>;
 }
 
 /** The lowest server that is supported, as `server_version_num` spells it. */
@@ -45,10 +51,12 @@ const RETRY_DELAY_MS = 20;
 /** A pool of connections to one database. */
 export class Database implements Queryable {
   readonly #pool: pg.Pool;
+  readonly #options: DatabaseOptions;
   #closed: Promise<void> | undefined;
 
-  private constructor(pool: pg.Pool) {
-    this.#pool = pool;
+  private constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.#pool = createPool(options);
   }
 
   /**
@@ -60,22 +68,19 @@ export class Database implements Queryable {
     if (!ADDRESS.test(options.connection.connectionString ?? '/')) {
       throw unreachable('its URL does not begin with postgres://');
     }
-    const pool = new pg.Pool({
-      max: options.maxConnections ?? 10,
-      connectionTimeoutMillis: 10_000,
-      ...options.connection,
-      application_name: options.applicationName,
-    });
-    // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.
-    pool.on('error', () => undefined);
-    const database = new Database(pool);
+    const database = new Database(options);
     try {
       await database.#refuseOldServer();
     } catch (error) {
-      await pool.end();
+      await database.close();
       throw error;
     }
     return database;
+  }
+
+  /** A second pool to the same database, which connects when it is used. */
+  sibling(options: Pick<DatabaseOptions, 'maxConnections' | 'pipeline' | 'session'>): Database {
+    return new Database({ ...this.#options, ...options });
   }
 
   async #refuseOldServer(): Promise<void> {
@@ -134,7 +139,7 @@ export class Database implements Queryable {
     client.on('error', onError);
     let broken = false;
     try {
-      return await work(new Session(client));
+      return await work(new Session(client, this.#options.pipeline ?? false));
     } catch (error) {
       broken = isConnectionFailure(error);
       throw error;
@@ -151,12 +156,61 @@ export class Database implements Queryable {
   }
 }
 
+function createPool(options: DatabaseOptions): pg.Pool {
+  const config: pg.PoolConfig & { pipeline?: boolean | undefined } = {
+    max: options.maxConnections ?? 10,
+    connectionTimeoutMillis: 10_000,
+    pipeline: options.pipeline ?? false,
+    ...options.connection,
+    application_name: options.applicationName,
+  };
+  const pool = new pg.Pool(config);
+  // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.
+  pool.on('error', () => undefined);
+  const { session } = options;
+  if (session !== undefined) {
+    const text = Object.entries(session)
+      .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)
+      .join('; ');
+    // It goes out ahead of whatever the connection is lent for; a failure is told by that.
+    pool.on('connect', (client) => void client.query(text).catch(() => undefined));
+  }
+  return pool;
+}
+
+/**
+ * What is needed of a connection on which somebody else has begun a transaction. `pg.Client` and
+ * `pg.PoolClient` have it; for whatever else can send SQL text with numbered parameters ($1, $2, ...)
+ * it takes a few lines: docs/recipes.md.
+ */
+export interface TransactionClient {
+  query(statement: { text: string; values?: unknown[] }): Promise<{ rows: unknown[] }>;
+}
+
+/** A connection that somebody else has opened and will close. */
+export function clientQueryable(client: TransactionClient): Queryable {
+  return {
+    query: async <Row extends object>(statement: Statement): Promise<readonly Row[]> => {
+      try {
+        // Without a name: it is planned for these values, and leaves nothing on his connection.
+        const { text, values } = statement;
+        const sent = client.query(values === undefined ? { text } : { text, values: [...values] });
+        return (await sent).rows as Row[];
+      } catch (error) {
+        throw toTrueupError(error);
+      }
+    },
+  };
+}
+
 /** One connection of the pool. */
 export class Session implements Queryable {
   readonly client: pg.PoolClient;
+  readonly pipelined: boolean;
 
-  constructor(client: pg.PoolClient) {
+  constructor(client: pg.PoolClient, pipelined: boolean) {
     this.client = client;
+    this.pipelined = pipelined;
   }
 
   /** @throws TrueupError */

@@ -8,10 +8,15 @@ const RETRYABLE: Readonly<Record<string, string>> = {
   '55P03': 'lock not available within lock_timeout',
 };
 
-/** SQLSTATE of an error that PostgreSQL reported, or undefined for any other error. */
+/**
+ * SQLSTATE of an error that PostgreSQL reported, also as the cause of another error, or undefined for
+ * any other error. Errors of PostgreSQL have a severity; their class says nothing: a client that an
+ * application lends may come from another copy of the driver.
+ */
 export function sqlStateOf(error: unknown): string | undefined {
-  if (error instanceof TrueupError) return sqlStateOf(error.cause);
-  return error instanceof pg.DatabaseError ? error.code : undefined;
+  if (!(error instanceof Error)) return undefined;
+  if ('severity' in error && 'code' in error && typeof error.code === 'string') return error.code;
+  return sqlStateOf(error.cause);
 }
 
 /**
@@ -51,6 +56,10 @@ const NETWORK_CODES = new Set([
 /** SQLSTATE classes and codes that say that the connection, not the statement, is the trouble. */
 const CONNECTION_STATES = /^(08...|57P0.|28...|3D000|53300)$/;
 
+/** What the driver says of a connection that is gone; the last one, of the next query after its end. */
+const CONNECTION_WORDS =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+
 /** Whether the connection is gone or was never made, so that nothing more can be done on it. */
 export function isConnectionFailure(error: unknown): boolean {
   if (error instanceof TrueupError) return error.code === 'database_unreachable';
@@ -60,7 +69,7 @@ export function isConnectionFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
   if (typeof code === 'string' && NETWORK_CODES.has(code)) return true;
-  return /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
+  return CONNECTION_WORDS.test(error.message);
 }
 
 /** That there is no way to the database, and what to do. */

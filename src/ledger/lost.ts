@@ -1,0 +1,73 @@
+import { TrueupError } from '../core/errors.js';
+import type { PreparedItem } from '../core/posting/request.js';
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Database, Queryable } from '../postgres/database.js';
+import { isConnectionFailure } from '../postgres/failures.js';
+import type { Decided } from './batch.js';
+import { lockWallets } from './lock-statements.js';
+import * as statements from './lost-statements.js';
+import { concludePlan, type ItemOutcome } from './outcomes.js';
+import { pause } from './pause.js';
+import { wantedBy } from './wanted.js';
+
+/** For how long the server is looked for, in attempts; the pauses grow to a second. */
+const ATTEMPTS = 60;
+
+/**
+ * Finds out what became of a transaction whose COMMIT was sent and never answered. It takes the same
+ * locks again, so that the old transaction has ended one way or the other, and then looks for what it
+ * would have written.
+ *
+ * @returns the outcomes if it was committed, undefined if it was not
+ * @throws TrueupError `outcome_unknown`
+ */
+export async function findLost(
+  database: Database,
+  mapping: ResolvedMapping,
+  items: readonly PreparedItem[],
+  decided: Decided,
+): Promise<ItemOutcome[] | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await database.transaction(async (session) => {
+        await session.query(lockWallets(mapping, wantedBy(mapping, items)));
+        return lookFor(session, mapping, decided);
+      });
+    } catch (error) {
+      if (isConnectionFailure(error) && attempt < ATTEMPTS) {
+        await pause(attempt);
+        continue;
+      }
+      throw unknown(error);
+    }
+  }
+}
+
+async function lookFor(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  decided: Decided,
+): Promise<ItemOutcome[] | undefined> {
+  const { plan, transactionIds } = decided;
+  if (plan.entries.length === 0) {
+    const [row] = await session.query<{ found: boolean }>(statements.writtenHolds(plan));
+    return row?.found === true ? concludePlan(plan, { entryIds: [], transactionIds }) : undefined;
+  }
+  const statement = statements.writtenEntries(mapping, decided);
+  if (statement === undefined) {
+    throw new TrueupError('outcome_unknown', 'the ledger has no column by which entries are found');
+  }
+  const rows = await session.query<statements.WrittenRow>(statement);
+  if (!rows.some(({ sure }) => sure)) return undefined;
+  const ids = new Map(rows.map(({ place, entryId }) => [place, entryId]));
+  const entryIds = plan.entries.map((_, index) => ids.get(index + 1) ?? '');
+  return concludePlan(plan, { entryIds, transactionIds });
+}
+
+function unknown(cause: unknown): TrueupError {
+  return new TrueupError(
+    'outcome_unknown',
+    'the connection was lost while the coins were committed, and it cannot be found out whether they were',
+    { hint: 'Post again with the same idempotency key: it posts once.', cause },
+  );
+}

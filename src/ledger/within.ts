@@ -1,0 +1,47 @@
+import type { PostItem } from '../core/posting/request.js';
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Queryable } from '../postgres/database.js';
+import { sqlStateOf } from '../postgres/failures.js';
+import { changesAnything, decideUnderLock, write } from './batch.js';
+import { explainFailure } from './failures.js';
+import { concludePlan, type ItemOutcome } from './outcomes.js';
+import { prepare } from './prepare.js';
+
+/** How often items are decided anew because somebody else committed the same key in between. */
+const ATTEMPTS = 3;
+
+const SAVEPOINT = { text: 'SAVEPOINT trueup_posting' } as const;
+const RELEASE = { text: 'RELEASE SAVEPOINT trueup_posting' } as const;
+const ROLL_BACK = { text: 'ROLLBACK TO SAVEPOINT trueup_posting' } as const;
+
+/**
+ * Posts inside a transaction that the caller has begun and will end: coins and his own rows in one
+ * commit. The wallets stay locked until then. Refusals are values, and leave the transaction usable;
+ * so does an error, after which what was posted here is undone.
+ *
+ * @throws TrueupError as for posting; 25P01 where no transaction was begun
+ */
+export async function postWithin(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  items: readonly PostItem[],
+): Promise<ItemOutcome[]> {
+  const prepared = prepare(mapping, items);
+  for (let attempt = 1; ; attempt += 1) {
+    await session.query(SAVEPOINT);
+    try {
+      const decided = await decideUnderLock(session, mapping, prepared);
+      const entryIds = changesAnything(decided) ? await write(session, mapping, decided) : [];
+      await session.query(RELEASE);
+      return concludePlan(decided.plan, { entryIds, transactionIds: decided.transactionIds });
+    } catch (error) {
+      await session.query(ROLL_BACK);
+      const keyTaken = sqlStateOf(error) === '23505' && prepared.some(hasKey);
+      if (!keyTaken || attempt >= ATTEMPTS) throw explainFailure(mapping, error);
+    }
+  }
+}
+
+function hasKey({ item }: { readonly item: PostItem }): boolean {
+  return item.idempotencyKey !== undefined;
+}
