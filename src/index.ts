@@ -3,15 +3,51 @@
  *
  * @module
  */
-export { openTrueup, migrateDatabase, Trueup } from './engine.js';
-export type { TrueupEvents, TrueupOptions } from './engine.js';
+export { openTrueup, migrateDatabase } from './engine/open.js';
+export { Trueup } from './engine/trueup.js';
+export type { TrueupEvents } from './engine/trueup.js';
+export type { TrueupOptions } from './engine/connect.js';
+export { Reads } from './engine/reads.js';
+export { Verbs } from './engine/verbs.js';
+export { Within, type TransactionClient } from './engine/within.js';
 export { MAX_AMOUNT } from './core/amount.js';
 export type { Cause, Field, Finding, Part, Tally } from './core/drift.js';
 export { ERROR_MEANINGS, TrueupError } from './core/errors.js';
 export type { ErrorCode } from './core/errors.js';
 export { EXIT } from './core/exit.js';
 export type { ExitStatus } from './core/exit.js';
-export type { PostOutcome, PostRequest, RefusalCode } from './core/post.js';
+export { REFUSAL_CODES, REFUSAL_MEANINGS } from './core/posting/refusals.js';
+export type { Refusal, RefusalCode } from './core/posting/refusals.js';
+export type {
+  CaptureRequest,
+  HoldRequest,
+  PostingDetails,
+  PostItem,
+  PostRequest,
+  ReleaseRequest,
+  ReverseRequest,
+  TransferRequest,
+  WalletReference,
+} from './core/posting/request.js';
+export { DEFAULT_REASONS, type ReasonRegistry, type ReasonRule } from './core/reasons.js';
+export type {
+  Held,
+  Hold,
+  HoldOutcome,
+  ItemOutcome,
+  Posted,
+  PostedEntry,
+  PostOutcome,
+  Released,
+  ReleaseOutcome,
+} from './ledger/outcomes.js';
+export type { StatementRequest } from './ledger/reads/account.js';
+export type { BalanceAtRequest, EntryBalance, WalletBalance } from './ledger/reads/balance.js';
+export type { Circulation } from './ledger/reads/circulation.js';
+export type { HistoryEntry, HistoryPage, HistoryRequest } from './ledger/reads/history.js';
+export type { HoldsPage, HoldsRequest } from './ledger/reads/holds.js';
+export type { SpendingLimit, SpendingLimitRequest, WalletLimits } from './ledger/settings.js';
+export type { PosterOptions } from './ledger/poster.js';
 export type { OpenWalletRequest } from './ledger/wallets.js';
 export { OWN_MAPPING } from './mapping/own.js';
 export type { Mapping } from './mapping/schema.js';

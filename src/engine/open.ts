@@ -1,0 +1,65 @@
+import { loadMapping, type LoadedMapping } from '../mapping/load.js';
+import { isOwn } from '../mapping/own.js';
+import { resolveMapping } from '../mapping/resolve.js';
+import type { Database } from '../postgres/database.js';
+import { migrate, type Migration } from '../postgres/migrate.js';
+import { installSyncOnce } from '../sync/sync.js';
+import { connect, disconnect, type TrueupOptions } from './connect.js';
+import { Trueup } from './trueup.js';
+
+/**
+ * Opens Trueup: connects (or starts the embedded server), brings Trueup's schema up to date, and
+ * holds the mapping against the database.
+ *
+ * @throws TrueupError `database_unreachable`, `database_unsupported`, `embedded_failed`,
+ *   `config_not_found`, `config_invalid`, `mapping_mismatch`, `schema_missing`, `schema_newer`,
+ *   `migration_changed`, `permission_denied`
+ */
+export async function openTrueup(options: TrueupOptions = {}): Promise<Trueup> {
+  const loaded = loadMapping(options.config, options.reasons);
+  const { server, database } = await connect(options);
+  try {
+    const own = isOwn(loaded.mapping);
+    if (options.readOnly !== true || (own && server !== undefined)) await prepare(database, loaded);
+    const mapping = await resolveMapping(database, loaded);
+    const healer = options.healer ?? options.readOnly !== true;
+    return new Trueup(
+      { server, database, mapping, source: loaded.mapping },
+      { healer, ...(options.posting === undefined ? {} : { posting: options.posting }) },
+    );
+  } catch (error) {
+    await disconnect({ server, database });
+    throw error;
+  }
+}
+
+/**
+ * Only brings Trueup's schema up to date.
+ *
+ * @returns the migrations that were applied
+ * @throws TrueupError as {@link openTrueup}
+ */
+export async function migrateDatabase(options: TrueupOptions = {}): Promise<Migration[]> {
+  const loaded = loadMapping(options.config);
+  const { server, database } = await connect(options);
+  try {
+    return await prepare(database, loaded);
+  } finally {
+    await disconnect({ server, database });
+  }
+}
+
+/**
+ * Migrates. A mapping that does not fit is refused before anything is written. Trueup's own ledger
+ * is given its sync triggers, once: if a person removes them later, that is respected.
+ */
+async function prepare(database: Database, loaded: LoadedMapping): Promise<Migration[]> {
+  if (!isOwn(loaded.mapping)) {
+    await resolveMapping(database, loaded);
+    return migrate(database, ['operations']);
+  }
+  const applied = await migrate(database, ['operations', 'ledger']);
+  const mapping = await resolveMapping(database, loaded);
+  await installSyncOnce(database, mapping, loaded.mapping);
+  return applied;
+}

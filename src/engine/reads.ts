@@ -1,0 +1,99 @@
+import type { Readable } from 'node:stream';
+import type { WalletReference } from '../core/posting/request.js';
+import { openStatement, type StatementRequest } from '../ledger/reads/account.js';
+import {
+  readBalance,
+  readBalanceAfter,
+  readBalanceAt,
+  type BalanceAtRequest,
+  type EntryBalance,
+  type WalletBalance,
+} from '../ledger/reads/balance.js';
+import { readCirculation, type Circulation } from '../ledger/reads/circulation.js';
+import { readHistory, type HistoryPage, type HistoryRequest } from '../ledger/reads/history.js';
+import { readHolds, type HoldsPage, type HoldsRequest } from '../ledger/reads/holds.js';
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Database } from '../postgres/database.js';
+import { Verbs } from './verbs.js';
+
+/** What reads need. */
+export interface ReadSource {
+  readonly database: Database;
+  readonly mapping: ResolvedMapping;
+}
+
+/**
+ * What can be asked of the economy; docs/reads.md shows each. Coins are `bigint`, times are `Date`.
+ * Nothing here locks or writes. A wallet is named by its id or by its user (his primary wallet, or
+ * the one of `currency`). All throw `wallet_not_found` and `user_not_found` where there is none,
+ * `invalid_argument`, `feature_off` (the message names the column that the mapping lacks), and what
+ * the database reports (`database_failed`, `database_unreachable`, `permission_denied`).
+ */
+export abstract class Reads<Events extends Record<keyof Events, unknown[]>> extends Verbs<Events> {
+  readonly #statements = new Set<Readable>();
+
+  /** Where to read. */
+  protected abstract get source(): ReadSource;
+
+  /** What a wallet holds, what of it is on hold, and what is available: all of one moment. */
+  balance(wallet: WalletReference): Promise<WalletBalance> {
+    return readBalance(this.source.database, this.source.mapping, wallet);
+  }
+
+  /**
+   * What a wallet held at a time, its millisecond included; 0 before its first entry. Where the
+   * ledger is numbered this is the balance after the last entry, by number, whose time is not later.
+   */
+  balanceAt(request: BalanceAtRequest): Promise<bigint> {
+    return readBalanceAt(this.source.database, this.source.mapping, request);
+  }
+
+  /**
+   * What the wallet of an entry held after it.
+   *
+   * @throws TrueupError also `entry_not_found`
+   */
+  balanceAfter(entryId: string): Promise<EntryBalance> {
+    return readBalanceAfter(this.source.database, this.source.mapping, entryId);
+  }
+
+  /**
+   * A page of a wallet's entries, the newest first unless asked otherwise. Paging on with
+   * `nextCursor` shows no entry twice and misses none, also while entries are written.
+   */
+  history(request: HistoryRequest): Promise<HistoryPage> {
+    return readHistory(this.source.database, this.source.mapping, request);
+  }
+
+  /**
+   * All entries of a wallet in a time, between its opening and its closing balance, as a stream of
+   * UTF-8 text: CSV (RFC 4180, but lines end with LF) or JSON Lines. Whoever does not read it to its
+   * end destroys it.
+   */
+  async statement(request: StatementRequest): Promise<Readable> {
+    const { database, mapping } = this.source;
+    const stream = await openStatement(database, mapping, request);
+    this.#statements.add(stream);
+    return stream.once('close', () => this.#statements.delete(stream));
+  }
+
+  /** The books of each currency, and whether they close. Reads the whole ledger. */
+  circulation(): Promise<Circulation[]> {
+    return readCirculation(this.source.database, this.source.mapping);
+  }
+
+  /**
+   * A page of a wallet's holds, the newest first. One whose time is over is shown as expired, closed
+   * or not.
+   *
+   * @throws TrueupError also `schema_missing`
+   */
+  holds(request: HoldsRequest): Promise<HoldsPage> {
+    return readHolds(this.source.database, this.source.mapping, request);
+  }
+
+  /** Ends the statements that nobody has read to their end: their connections are needed back. */
+  protected endStatements(): void {
+    for (const stream of this.#statements) stream.destroy();
+  }
+}
