@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { connect, disconnect, type Connection } from '../engine.js';
+import { connect, disconnect, type Connection } from '../engine/connect.js';
 import { openTrueup, OWN_MAPPING, type Mapping, type Trueup } from '../index.js';
 import type { Database } from '../postgres/database.js';
 import { createBenchDatabase, dropBenchDatabase } from './databases.js';

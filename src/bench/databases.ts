@@ -1,4 +1,4 @@
-import { connect, disconnect, type TrueupOptions } from '../engine.js';
+import { connect, disconnect, type TrueupOptions } from '../engine/connect.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 
 /** Where a benchmark's database is. */
@@ -36,11 +36,9 @@ export async function dropBenchDatabase(place: Place, name: string): Promise<voi
   );
 }
 
-/** The same server, another database. */
+/** The same server, another database. (Not by `URL`: it knows none without a host, as sockets have.) */
 function besides(url: string, database: string): string {
-  const parsed = new URL(url);
-  parsed.pathname = `/${database}`;
-  return parsed.href;
+  return url.replace(/^([a-z]+:\/\/[^/?]*)(\/[^?]*)?/, `$1/${database}`);
 }
 
 async function onServer(options: TrueupOptions, text: string): Promise<void> {

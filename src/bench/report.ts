@@ -11,6 +11,8 @@ export interface Figure {
   /** value / baseline; of rounds, the median of each round's own ratio. */
   readonly ratio: number | null;
   readonly bytesPerEntry: number | null;
+  /** Of all entries of a posting together. */
+  readonly bytesPerPosting: number | null;
   /** What it has to reach, in words. */
   readonly target: string | null;
 }
@@ -24,6 +26,7 @@ export function figure(
     p50Ms: null,
     p99Ms: null,
     bytesPerEntry: null,
+    bytesPerPosting: null,
     target: null,
     ...facts,
     baseline,
@@ -49,7 +52,8 @@ export function figureLines(one: Figure): string {
       `${one.baseline.name}: ${readable(one.baseline.value)} ${one.unit}, ratio ${one.ratio.toFixed(2)}`,
     );
   }
-  if (one.bytesPerEntry !== null) lines.push(`${readable(one.bytesPerEntry)} bytes an entry`);
+  if (one.bytesPerPosting !== null) lines.push(`${readable(one.bytesPerPosting)} bytes a posting`);
+  else if (one.bytesPerEntry !== null) lines.push(`${readable(one.bytesPerEntry)} bytes an entry`);
   if (one.target !== null) lines.push(`to reach: ${one.target}`);
   return lines.join(`\n${' '.repeat(23)}`);
 }

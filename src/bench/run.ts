@@ -1,5 +1,6 @@
 import { TrueupError } from '../core/errors.js';
 import type { Bench } from './context.js';
+import * as post from './post.js';
 import * as reconcile from './reconcile.js';
 import * as sync from './sync.js';
 
@@ -18,6 +19,14 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
     bulk: sync.bulk,
   },
   sync: { row: sync.row, bulk: sync.bulk },
+  post: {
+    spread: post.spread,
+    hot: post.hot,
+    callers32: post.callers32,
+    single: post.single,
+    history: post.history,
+    big: post.big,
+  },
 };
 
 /**

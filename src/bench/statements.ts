@@ -99,7 +99,7 @@ export const insertManyByHand: Statement = {
 };
 
 /** Only those of INSERT: ENABLE TRIGGER would make an ordinary one of the trigger that is ENABLE ALWAYS. */
-function switchInsertTriggers(to: 'DISABLE' | 'ENABLE'): string {
+export function switchInsertTriggers(to: 'DISABLE' | 'ENABLE'): string {
   return `ALTER TABLE trueup.entries ${to} TRIGGER trueup_number, ${to} TRIGGER trueup_sync`;
 }
 
@@ -137,7 +137,7 @@ export function fillOwnTables(wallets: number, entries: number): Statement[] {
 }
 
 /** Makes every cache right, in two statements. */
-const settleOwnTables: readonly Statement[] = [
+export const settleOwnTables: readonly Statement[] = [
   {
     text: `UPDATE trueup.wallets AS w SET balance = t.balance, lifetime_earnings = t.earnings
              FROM (SELECT wallet_id, sum(amount) AS balance, coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS earnings

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { connect, disconnect } from '../../engine.js';
+import { connect, disconnect } from '../../engine/connect.js';
 import {
   EXIT,
   openTrueup,
