@@ -15,7 +15,7 @@ async function neglectedWallet(userId: string, amounts: readonly bigint[]): Prom
   const walletId = await trueup.openWallet({ userId });
   for (const amount of amounts) {
     const verb = amount > 0n ? 'credit' : 'debit';
-    await trueup[verb]({ walletId, amount: amount < 0n ? -amount : amount, reason: 'winner' });
+    await trueup[verb]({ walletId, amount: amount < 0n ? -amount : amount, reason: 'correction' });
   }
   await db.run('UPDATE trueup.wallets SET lifetime_earnings = 0 WHERE id = $1', [walletId]);
   await db.run('UPDATE trueup.profiles SET balance = 0, lifetime_earnings = 0 WHERE user_id = $1', [
@@ -205,7 +205,7 @@ describe('ledger conservation', () => {
   test('over any history, wallet and profile equal the sum of the ledger', async () => {
     for (const amount of [500n, -120n, 3n, -383n, 1n]) {
       const verb = amount > 0n ? 'credit' : 'debit';
-      const request = { amount: amount < 0n ? -amount : amount, reason: 'winner' };
+      const request = { amount: amount < 0n ? -amount : amount, reason: 'correction' };
       await trueup[verb]({ walletId: await trueup.openWallet({ userId }), ...request });
     }
     expect(await profileOf(userId)).toEqual({ balance: '1', earnings: '504' });
@@ -274,7 +274,9 @@ describe('credit and debit', () => {
     const walletId = await trueup.openWallet({ userId });
     await trueup.credit({ walletId, amount: 10n, reason: 'winner' });
     const outcomes = await Promise.all(
-      Array.from({ length: 30 }, () => trueup.debit({ walletId, amount: 3n, reason: 'winner' })),
+      Array.from({ length: 30 }, () =>
+        trueup.debit({ walletId, amount: 3n, reason: 'withdrawal' }),
+      ),
     );
     expect(outcomes.filter(({ status }) => status === 'posted')).toHaveLength(3);
     expect(await profileOf(userId)).toMatchObject({ balance: '1' });

@@ -45,7 +45,9 @@ describe('append-only', () => {
   test.each(CHANGES)('%s: refused, for a superuser too', async (change) => {
     await insert(5);
     const before = await db.rows('SELECT * FROM trueup.entries ORDER BY id');
-    await expect(db.run(change)).rejects.toMatchObject({ code: 'TU003' });
+    await expect(db.run(change)).rejects.toMatchObject({
+      code: expect.stringMatching(/^TU00[36]$/) as string,
+    });
     expect(await db.rows('SELECT * FROM trueup.entries ORDER BY id')).toEqual(before);
   });
 
@@ -53,7 +55,9 @@ describe('append-only', () => {
     await insert(5);
     const replica = await db.connect();
     await replica.query('SET session_replication_role = replica');
-    await expect(replica.query(change)).rejects.toMatchObject({ code: 'TU003' });
+    await expect(replica.query(change)).rejects.toMatchObject({
+      code: expect.stringMatching(/^TU00[36]$/) as string,
+    });
   });
 });
 

@@ -95,15 +95,19 @@ describe('on adopted tables', () => {
       balanceAfter: 50n,
       replayed: false,
     });
-    expect(await adopted.debit({ walletId: '1', amount: 20n, reason: 'fee' })).toMatchObject({
+    expect(
+      await adopted.debit({ walletId: '1', amount: 20n, reason: 'entry_fee_debit' }),
+    ).toMatchObject({
       balanceAfter: 30n,
     });
-    expect(await adopted.debit({ walletId: '1', amount: 31n, reason: 'fee' })).toMatchObject({
+    expect(
+      await adopted.debit({ walletId: '1', amount: 31n, reason: 'entry_fee_debit' }),
+    ).toMatchObject({
       code: 'insufficient_funds',
     });
     expect((await caches(db, economy))[0]).toBe('1 30 50 | 30 50');
     await expect(
-      adopted.credit({ walletId: '1', amount: 1n, reason: 'x', note: 'hello' }),
+      adopted.credit({ walletId: '1', amount: 1n, reason: 'winner', note: 'hello' }),
     ).rejects.toMatchObject({
       code: 'feature_off',
       message: expect.stringContaining('ledger.note') as string,
@@ -116,7 +120,10 @@ describe('on adopted tables', () => {
   test('a column that the ledger demands and the mapping does not name is named', async () => {
     await db.run('ALTER TABLE app.ledger ADD COLUMN tournament integer NOT NULL');
     const adopted = await db.trueup({ config: economy.mapping });
-    await expect(adopted.credit({ walletId: '1', amount: 1n, reason: 'x' })).rejects.toMatchObject({
+    await adopted.installSync();
+    await expect(
+      adopted.credit({ walletId: '1', amount: 1n, reason: 'winner' }),
+    ).rejects.toMatchObject({
       code: 'feature_off',
       message: expect.stringContaining('"tournament"') as string,
     });

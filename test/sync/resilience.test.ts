@@ -173,6 +173,7 @@ describe('the profile is resilient', () => {
   test('a null profile cache takes over what the wallet says; a null wallet cache stays unknown', async () => {
     await db.run('ALTER TABLE app.profile ALTER shown DROP NOT NULL');
     await db.run('ALTER TABLE app.wallet ALTER balance DROP NOT NULL');
+    await (await db.trueup({ config: economy.mapping })).installSync();
     await credit(1, 5);
     await credit(2, 5);
     await db.run('UPDATE app.profile SET shown = NULL WHERE id IN (101, 103)');
