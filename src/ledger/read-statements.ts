@@ -26,6 +26,8 @@ export interface LimitRow {
   readonly reason: string | null;
   readonly amount: string;
   readonly windowSeconds: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
   readonly windowStart: number | null;
   readonly spent: string | null;
 }
@@ -57,6 +59,7 @@ SELECT (extract(epoch FROM clock.now) * 1000)::float8 AS now, clock.now::text AS
        ARRAY(SELECT (${newId})::text FROM generate_series(1, ${count}::integer)) AS transactions,
        (SELECT json_agg(json_build_object('limitId', l.id::text, 'walletId', l.wallet, 'reason', l.reason,
                  'amount', l.amount::text, 'windowSeconds', l.window_seconds,
+                 'createdAt', extract(epoch FROM l.created_at) * 1000,
                  'windowStart', s.window_start, 'spent', s.spent::text))
           FROM (SELECT DISTINCT ON (w.id, l.reason, l.window_seconds) w.id AS wallet, l.*
                   FROM trueup.spending_limits AS l

@@ -84,6 +84,7 @@ export function limit(
     reason: null,
     amount,
     windowSeconds: 3_600,
+    createdAt: 0,
     windowStart: 0,
     spent: 0n,
     ...over,

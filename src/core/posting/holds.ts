@@ -113,13 +113,17 @@ export function decideRelease(draft: Draft, item: ReleaseRequest): Outcome {
   return { status: 'released', hold: released, replayed: false };
 }
 
-/** Closes a hold, and gives its limits back what it did not use, if their window still runs. */
+/**
+ * Closes a hold, and gives back what it did not use to the limits that counted it: those that were there
+ * when it was made, and whose window still runs.
+ */
 function freed(draft: Draft, hold: HoldState, releaseKey: string | null): HoldState {
   const wallet = draft.wallet(hold.walletId);
   if (wallet !== undefined) {
     for (const limit of limitsOn(draft, wallet, hold.reason)) {
       const { windowStart } = draft.spending(limit);
-      if (hold.createdAt >= windowStart * 1000) draft.spend(limit, -heldBy(hold));
+      const counted = hold.createdAt >= windowStart * 1000 && hold.createdAt >= limit.createdAt;
+      if (counted) draft.spend(limit, -heldBy(hold));
     }
   }
   return { ...hold, state: 'released', releaseKey };

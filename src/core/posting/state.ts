@@ -74,6 +74,8 @@ export interface LimitState {
   readonly reason: string | null;
   readonly amount: bigint;
   readonly windowSeconds: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
   /** Seconds since 1970. */
   readonly windowStart: number;
   readonly spent: bigint;
