@@ -230,6 +230,55 @@ describe('what is decided on', () => {
   });
 });
 
+describe('locks are taken in the order of ids, however the wallets are named', () => {
+  test.each([
+    ['by their ids', (ids: string[]) => ids.map((walletId): PostItem => give({ walletId }))],
+    ['by their users', (ids: string[]) => ids.map((id): PostItem => give({ userId: `u${id}` }))],
+    [
+      'as the two sides of transfers',
+      (ids: string[]) =>
+        ids.map((walletId, index): PostItem => ({
+          type: 'transfer',
+          from: { walletId },
+          to: { userId: `u${ids[(index + 1) % ids.length] ?? ''}` },
+          amount: 1n,
+        })),
+    ],
+  ])('%s', async (_, make) => {
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n += 1) ids.push(await trueup.openWallet({}));
+    for (const id of ids) {
+      await db.run(`INSERT INTO trueup.profiles (user_id) VALUES ($1)`, [`u${id}`]);
+      await db.run(
+        `UPDATE trueup.wallets SET profile_id = (SELECT id FROM trueup.profiles WHERE user_id = $2)
+          WHERE id = $1`,
+        [id, `u${id}`],
+      );
+    }
+    await trueup.post(ids.map((walletId) => give({ walletId })));
+    // Whoever waits for the second lowest holds the lowest, and none above.
+    [, wallet = ''] = ids;
+    const free: string[] = [];
+    const outcomes = await meanwhile(make([...ids].reverse()), async () => {
+      const prober = await db.connect();
+      for (const id of ids.filter((one) => one !== wallet)) {
+        await prober
+          .query('SELECT FROM trueup.wallets WHERE id = $1 FOR NO KEY UPDATE NOWAIT', [id])
+          .then(
+            () => free.push(id),
+            () => undefined,
+          );
+      }
+    });
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(5).fill('posted'));
+    expect(free).toEqual(ids.slice(2));
+  });
+
+  function give(to: { readonly walletId: string } | { readonly userId: string }): PostItem {
+    return { type: 'credit', ...to, amount: 5n, reason: 'winner' };
+  }
+});
+
 test('and after all of this every promise holds', async () => {
   expect(await brokenPromises(db, trueup)).toEqual([]);
 });
