@@ -4,6 +4,8 @@ import type { Database, Session } from '../postgres/database.js';
 import * as statements from './post-statements.js';
 import { numbers } from './measure.js';
 
+const A_BATCH = 1_000;
+
 /** What puts load on Trueup and on its baselines, and takes the time. */
 
 /** A transfer to be made. Wallets are numbered from 1, without a gap. */
@@ -86,6 +88,20 @@ export async function callers(
   };
   await Promise.all(Array.from({ length: count }, (_, caller) => one(caller)));
   return { perSecond: milliseconds.length / ((to - from) / 1000), milliseconds, postings };
+}
+
+/**
+ * Posts to every wallet once. Trueup remembers the wallets that it posts to, and what is measured is a
+ * program that has been running, not its first seconds.
+ */
+export async function postOnce(trueup: Trueup, wallets: number): Promise<void> {
+  for (let from = 1; from <= wallets; from += A_BATCH) {
+    const count = Math.min(A_BATCH, wallets - from + 1);
+    const ids = Array.from({ length: count }, (_, index) => String(from + index));
+    await trueup.post(
+      ids.map((walletId) => ({ type: 'credit', walletId, amount: 1n, reason: 'top_up' })),
+    );
+  }
 }
 
 /** Callers of Trueup. */

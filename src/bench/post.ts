@@ -37,6 +37,7 @@ interface Subject {
 export async function spread(bench: Bench): Promise<void> {
   await onWallets(bench, {}, async (lent, wallets) => {
     await createBare(lent.database);
+    await load.postOnce(lent.trueup, wallets);
     const book = new load.BareBook(wallets);
     const bare = lent.database.sibling({ maxConnections: 1, pipeline: true });
     const next = load.transfersOf(load.anyTwo(wallets, 1), 1);
@@ -136,6 +137,7 @@ async function besideFunction(
 ): Promise<void> {
   await onWallets(bench, {}, async (lent, wallets) => {
     await createBare(lent.database);
+    await load.postOnce(lent.trueup, wallets);
     const next = load.transfersOf(load.anyTwo(wallets, callers), callers);
     const options = { callers, seconds: bench.options.seconds };
     await compare(bench, {

@@ -58,6 +58,9 @@ export class Trueup extends Reads<TrueupEvents> {
       maxConnections: posting.lanes + 1,
       pipeline: true,
       session: POSTING_SESSION,
+      onConnect: () => {
+        this.#poster.forget();
+      },
     });
     this.#poster = new Poster(this.#posting, parts.mapping, posting);
     this.#healer = options.healer

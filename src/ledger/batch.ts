@@ -6,7 +6,6 @@ import type { PreparedItem } from '../core/posting/request.js';
 import type { HoldState, LedgerState } from '../core/posting/state.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable, Statement } from '../postgres/database.js';
-import { SYNC_TRIGGER } from '../mapping/names.js';
 import { toState, type Rows } from './load.js';
 import * as locking from './lock-statements.js';
 import * as reading from './read-statements.js';
@@ -69,20 +68,19 @@ async function read(
   const keyed = wanted.keys.length > 0 && ledger.idempotencyKey !== undefined;
   const holding = wanted.holds.length + wanted.keys.length > 0 && mapping.holdsKept;
   const reversing = wanted.entries.length + wanted.transactions.length > 0;
-  const trigger = SYNC_TRIGGER;
   const count = options.items.length;
   const answers = await sendAll(session, [
     ...options.before,
     locking.lockWallets(mapping, wanted),
     locking.readHeads(mapping, wanted),
-    reading.readContext(mapping, wanted, { trigger }, count),
+    reading.readContext(mapping, wanted, count),
     ...(keyed ? [reading.entriesByKey(mapping, wanted.keys)] : []),
     ...(holding ? [reading.readHolds(mapping, wanted)] : []),
     ...(reversing ? [reading.reversibleEntries(mapping, wanted)] : []),
   ]);
   const rest = answers.slice(options.before.length);
   const next = (asked = true): readonly object[] => (asked ? (rest.shift() ?? []) : []);
-  const locked = next() as readonly locking.LockedRow[];
+  const locked = next() as readonly locking.WalletRow[];
   const heads = next() as readonly locking.HeadRow[];
   const context = next() as readonly reading.ContextRow[];
   const keys = next(keyed) as readonly reading.EntryRow[];

@@ -13,12 +13,12 @@ import type {
 import { MAX_AMOUNT, wholeCoins } from '../core/amount.js';
 import { highestOf } from '../mapping/ids.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import type { HeadRow, LockedRow, WalletSpecials } from './lock-statements.js';
+import type { HeadRow, WalletRow, WalletSpecials } from './lock-statements.js';
 import type { ContextRow, EntryRow, HoldRow, LimitRow } from './read-statements.js';
 
 /** What the database said about a batch, row by row. */
 export interface Rows {
-  readonly locked: readonly LockedRow[];
+  readonly locked: readonly WalletRow[];
   readonly heads: readonly HeadRow[];
   readonly context: ContextRow;
   readonly keyed: readonly EntryRow[];
@@ -37,16 +37,8 @@ export function toState(
   const references = new Map<string, string>();
   for (const row of rows.locked) {
     wallets.set(row.walletId, toWallet(mapping, row, heads.get(row.walletId)));
-    references.set(referenceKey({ walletId: row.walletId }), row.walletId);
-    if (row.userId === null) continue;
-    if (row.special?.isPrimary !== false)
-      references.set(referenceKey({ userId: row.userId }), row.walletId);
-    if (row.currency !== null) {
-      references.set(referenceKey({ userId: row.userId, currency: row.currency }), row.walletId);
-    }
+    for (const reference of referencesOf(row)) references.set(reference, row.walletId);
   }
-  const { ledger, wallet } = mapping;
-  const highestAmount = highestOf(ledger.amount);
   return {
     now: rows.context.now,
     references,
@@ -55,7 +47,18 @@ export function toState(
     reversible: toReversible(rows.reversible),
     holds: new Map(rows.holds.map((row) => [row.holdId, toHold(row)])),
     limits: (rows.context.limits ?? []).map(toLimit),
-    reasons: mapping.reasons,
+    ...rulesOf(mapping),
+  };
+}
+
+/** What a decision has to respect that no batch changes. */
+export function rulesOf(
+  mapping: ResolvedMapping,
+): Pick<LedgerState, 'reasons' | 'highestAmount' | 'highestBalance'> {
+  const { ledger, wallet, reasons } = mapping;
+  const highestAmount = highestOf(ledger.amount);
+  return {
+    reasons,
     highestAmount: highestAmount < MAX_AMOUNT ? highestAmount : MAX_AMOUNT,
     highestBalance: [wallet.balance, ledger.balanceAfter ?? wallet.balance]
       .map(highestOf)
@@ -63,11 +66,27 @@ export function toState(
   };
 }
 
-function toWallet(
+/** The names by which items may mean a wallet, as {@link referenceKey} spells them. */
+export function referencesOf(row: WalletRow): string[] {
+  const { walletId, userId, currency } = row;
+  const names = [referenceKey({ walletId })];
+  if (userId === null) return names;
+  if (specialsOf(row)?.isPrimary !== false) names.push(referenceKey({ userId }));
+  if (currency !== null) names.push(referenceKey({ userId, currency }));
+  return names;
+}
+
+function specialsOf({ special }: WalletRow): WalletSpecials | null {
+  return special === null ? null : (JSON.parse(special) as WalletSpecials);
+}
+
+/** One wallet, from its row and what the ledger and the holds say of it. */
+export function toWallet(
   mapping: ResolvedMapping,
-  row: LockedRow,
+  row: WalletRow,
   head: HeadRow | undefined,
 ): WalletState {
+  const special = specialsOf(row);
   const overdue = wholeCoins(head?.overdue ?? '0');
   const held = [wholeCoins(row.pending ?? '0'), wholeCoins(head?.held ?? '0')];
   const most = held.reduce((greater, one) => (one > greater ? one : greater)) - overdue;
@@ -77,9 +96,9 @@ function toWallet(
     held: most < 0n ? 0n : most,
     sequence: mapping.numbered ? wholeCoins(head?.sequence ?? '0') : null,
     currency: row.currency,
-    frozen: row.special?.frozen ?? false,
-    floor: floorOf(row.special),
-    ceiling: coinsOrNull(row.special?.ceiling),
+    frozen: special?.frozen ?? false,
+    floor: floorOf(special),
+    ceiling: coinsOrNull(special?.ceiling),
   };
 }
 

@@ -7,17 +7,18 @@ import type { Wanted } from './wanted.js';
 
 /** Statements that lock the wallets of a batch, and read what stands behind the locks. */
 
-/** A wallet as the lock statement returns it. */
-export interface LockedRow {
+/** A wallet as its row says. */
+export interface WalletRow {
   readonly walletId: string;
   readonly balance: string | null;
   readonly pending: string | null;
   readonly currency: string | null;
-  /** What is out of the ordinary; null for most wallets, so that a thousand rows are read at once. */
-  readonly special: WalletSpecials | null;
+  /** {@link WalletSpecials} as JSON; null for most wallets, so that a thousand rows are read at once. */
+  readonly special: string | null;
   readonly userId: string | null;
 }
 
+/** What is out of the ordinary. */
 export interface WalletSpecials {
   readonly isPrimary: boolean;
   readonly frozen: boolean;
@@ -31,32 +32,12 @@ export interface WalletSpecials {
  * Whoever waits here sees in the *next* statement what the one before him committed.
  */
 export function lockWallets(mapping: ResolvedMapping, wanted: Wanted): Statement {
-  const { wallet, profile } = mapping;
+  const { wallet } = mapping;
   const { text, values, name } = wantedWallets(mapping, wanted);
-  const column = (role: keyof typeof wallet, otherwise: string, cast = '::text'): string => {
-    const found = wallet[role];
-    return found === undefined || !('quoted' in found) || !('kind' in found)
-      ? otherwise
-      : `w.${found.quoted}${cast}`;
-  };
-  const user =
-    profile?.user === undefined || wanted.users.length === 0
-      ? 'NULL'
-      : `(SELECT p.${profile.user.quoted}::text FROM ${profile.table.quoted} AS p
-                    WHERE p.${profile.id.quoted} = w.${profile.link.quoted})`;
   return {
     name: `lock ${name}`,
     text: `${text}
-SELECT w.${wallet.id.quoted}::text AS "walletId", ${column('balance', 'NULL')} AS balance,
-       ${column('pendingBalance', 'NULL')} AS pending, ${column('currency', 'NULL')} AS currency,
-       CASE WHEN ${column('primary', 'true', '')} IS NOT TRUE OR ${column('frozen', 'false', '')} OR ${column('allowOverdraft', 'false', '')}
-                 OR ${column('maxBalance', 'NULL')} IS NOT NULL
-            THEN json_build_object(
-              'isPrimary', coalesce(${column('primary', 'true', '')}, false),
-              'frozen', coalesce(${column('frozen', 'false', '')}, false),
-              'allowOverdraft', coalesce(${column('allowOverdraft', 'false', '')}, false),
-              'floor', ${column('minBalance', 'NULL')}, 'ceiling', ${column('maxBalance', 'NULL')}) END AS special,
-       ${user} AS "userId"
+SELECT ${walletColumns(mapping, wanted)}
   FROM ${wallet.table.quoted} AS w
  WHERE w.${wallet.id.quoted} IN (SELECT wanted.id FROM wanted)
  ORDER BY w.${wallet.id.quoted} FOR NO KEY UPDATE OF w`,
@@ -64,7 +45,49 @@ SELECT w.${wallet.id.quoted}::text AS "walletId", ${column('balance', 'NULL')} A
   };
 }
 
-/** What the ledger and the open holds say of a locked wallet. */
+/** The columns of a {@link WalletRow}, from the wallet `w`. */
+export function walletColumns(mapping: ResolvedMapping, wanted: Wanted): string {
+  const { wallet, profile } = mapping;
+  const user =
+    profile?.user === undefined || wanted.users.length === 0
+      ? 'NULL'
+      : `(SELECT p.${profile.user.quoted}::text FROM ${profile.table.quoted} AS p
+                    WHERE p.${profile.id.quoted} = w.${profile.link.quoted})`;
+  return `w.${wallet.id.quoted}::text AS "walletId", ${walletColumn(mapping, 'balance')} AS balance,
+       ${walletPending(mapping)} AS pending, ${walletColumn(mapping, 'currency')} AS currency,
+       ${walletSpecials(mapping)} AS special, ${user} AS "userId"`;
+}
+
+/** The pending balance of the wallet `w`, as text. */
+export function walletPending(mapping: ResolvedMapping): string {
+  return walletColumn(mapping, 'pendingBalance');
+}
+
+/** {@link WalletSpecials} of the wallet `w`, as JSON text; null where there are none. */
+export function walletSpecials(mapping: ResolvedMapping): string {
+  const flag = (role: 'primary' | 'frozen' | 'allowOverdraft', otherwise: string): string =>
+    walletColumn(mapping, role, otherwise, '');
+  const ceiling = walletColumn(mapping, 'maxBalance');
+  return `CASE WHEN ${flag('primary', 'true')} IS NOT TRUE OR ${flag('frozen', 'false')} OR ${flag('allowOverdraft', 'false')}
+                 OR ${ceiling} IS NOT NULL
+            THEN json_build_object(
+              'isPrimary', coalesce(${flag('primary', 'true')}, false),
+              'frozen', coalesce(${flag('frozen', 'false')}, false),
+              'allowOverdraft', coalesce(${flag('allowOverdraft', 'false')}, false),
+              'floor', ${walletColumn(mapping, 'minBalance')}, 'ceiling', ${ceiling})::text END`;
+}
+
+function walletColumn(
+  { wallet }: ResolvedMapping,
+  role: Exclude<keyof ResolvedMapping['wallet'], 'table'>,
+  otherwise = 'NULL',
+  cast = '::text',
+): string {
+  const column = wallet[role];
+  return column === undefined ? otherwise : `w.${column.quoted}${cast}`;
+}
+
+/** What the ledger and the open holds say of a wallet. */
 export interface HeadRow {
   readonly walletId: string;
   readonly sequence: string | null;
@@ -80,32 +103,39 @@ export interface HeadRow {
  * {@link lockWallets}.
  */
 export function readHeads(mapping: ResolvedMapping, wanted: Wanted): Statement {
-  const { ledger, wallet } = mapping;
   const { text, values, name } = wantedWallets(mapping, wanted);
-  const numbered = ledger.sequence !== undefined && ledger.balanceAfter !== undefined;
-  const last = numbered
-    ? `LEFT JOIN LATERAL (
-         SELECT e.${ledger.sequence.quoted} AS sequence, e.${ledger.balanceAfter.quoted} AS balance
-           FROM ${ledger.table.quoted} AS e WHERE e.${ledger.wallet.quoted} = wanted.id
-          ORDER BY e.${ledger.sequence.quoted} DESC LIMIT 1) AS h ON true`
-    : `CROSS JOIN (SELECT NULL::bigint AS sequence, NULL::bigint AS balance) AS h`;
-  const holds =
-    wallet.pendingBalance === undefined
-      ? `CROSS JOIN (SELECT NULL::bigint AS held, NULL::bigint AS overdue) AS o`
-      : `LEFT JOIN LATERAL (
-         SELECT sum(s.held) AS held, sum(s.held) FILTER (WHERE s.expires_at <= clock_timestamp()) AS overdue
-           FROM trueup.holds AS s
-          WHERE s.ledger = ${quoteLiteral(ledger.table.quoted)} AND s.state = 'open'
-            AND s.wallet_id = wanted.id::text) AS o ON true`;
   return {
     name: `heads ${name}`,
     text: `${text}
 SELECT wanted.id::text AS "walletId", h.sequence::text, h.balance::text, o.held::text, o.overdue::text
   FROM wanted
-  ${last}
-  ${holds}`,
+  ${lastEntryOf(mapping, 'wanted.id')}
+  ${openHoldsOf(mapping, 'wanted.id')}`,
     values,
   };
+}
+
+/** Joins the last entry of a wallet as `h (sequence, balance)`. */
+export function lastEntryOf({ ledger }: ResolvedMapping, walletId: string): string {
+  const { sequence, balanceAfter } = ledger;
+  if (sequence === undefined || balanceAfter === undefined) {
+    return 'CROSS JOIN (SELECT NULL::bigint AS sequence, NULL::bigint AS balance) AS h';
+  }
+  return `LEFT JOIN LATERAL (
+         SELECT e.${sequence.quoted} AS sequence, e.${balanceAfter.quoted} AS balance
+           FROM ${ledger.table.quoted} AS e WHERE e.${ledger.wallet.quoted} = ${walletId}
+          ORDER BY e.${sequence.quoted} DESC LIMIT 1) AS h ON true`;
+}
+
+/** Joins the coins in open holds of a wallet as `o (held, overdue)`. */
+export function openHoldsOf({ ledger, wallet }: ResolvedMapping, walletId: string): string {
+  return wallet.pendingBalance === undefined
+    ? 'CROSS JOIN (SELECT NULL::bigint AS held, NULL::bigint AS overdue) AS o'
+    : `LEFT JOIN LATERAL (
+         SELECT sum(s.held) AS held, sum(s.held) FILTER (WHERE s.expires_at <= clock_timestamp()) AS overdue
+           FROM trueup.holds AS s
+          WHERE s.ledger = ${quoteLiteral(ledger.table.quoted)} AND s.state = 'open'
+            AND s.wallet_id = ${walletId}::text) AS o ON true`;
 }
 
 /** `WITH wanted (id) AS (...)`: the wallets that a batch names, directly or through something else. */

@@ -2,9 +2,16 @@ import type { Plan } from '../core/posting/plan.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Statement } from '../postgres/database.js';
 import { arrayOf } from './arrays.js';
-import type { Decided } from './batch.js';
 
 /** Statements that look for what a lost transaction would have written. */
+
+/** What a transaction would have written. */
+export interface Written {
+  readonly plan: Plan;
+  readonly transactionIds: readonly string[];
+  /** The time of its entries; null where the server chose it. */
+  readonly nowText: string | null;
+}
 
 /** An entry that was looked for, as it was found. */
 export interface WrittenRow {
@@ -21,7 +28,7 @@ export interface WrittenRow {
  *
  * @returns undefined where the ledger has none of these columns
  */
-export function writtenEntries(mapping: ResolvedMapping, decided: Decided): Statement | undefined {
+export function writtenEntries(mapping: ResolvedMapping, decided: Written): Statement | undefined {
   const { ledger } = mapping;
   const { plan, transactionIds } = decided;
   const marks: string[] = [];
@@ -61,7 +68,7 @@ export function writtenEntries(mapping: ResolvedMapping, decided: Decided): Stat
     plan.entries.map(({ idempotencyKey }) => idempotencyKey),
   );
   if (marks.length === 0) return undefined;
-  if (ledger.createdAt !== undefined) {
+  if (ledger.createdAt !== undefined && decided.nowText !== null) {
     const time = `$${String(values.push(decided.nowText))}::${ledger.createdAt.baseType}`;
     marks.push(`e.${ledger.createdAt.quoted} = ${time}`);
     sure.push('true');

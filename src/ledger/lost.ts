@@ -3,9 +3,11 @@ import type { PreparedItem } from '../core/posting/request.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { isConnectionFailure } from '../postgres/failures.js';
+import { changeVersions } from './ahead-statements.js';
 import type { Decided } from './batch.js';
 import { lockWallets } from './lock-statements.js';
 import * as statements from './lost-statements.js';
+import type { Written } from './lost-statements.js';
 import { concludePlan, type ItemOutcome } from './outcomes.js';
 import { pause } from './pause.js';
 import { wantedBy } from './wanted.js';
@@ -25,13 +27,41 @@ export async function findLost(
   database: Database,
   mapping: ResolvedMapping,
   items: readonly PreparedItem[],
-  decided: Decided,
+  decided: Written,
 ): Promise<ItemOutcome[] | undefined> {
+  return underLocks(database, mapping, items, (session) => lookFor(session, mapping, decided));
+}
+
+/**
+ * The same for a statement that posted ahead, and may not even have begun: if it has posted nothing,
+ * it never will.
+ *
+ * @throws TrueupError `outcome_unknown`
+ */
+export async function findLostAhead(
+  database: Database,
+  mapping: ResolvedMapping,
+  items: readonly PreparedItem[],
+  sent: Pick<Decided, 'plan' | 'transactionIds'> & { readonly walletIds: readonly string[] },
+): Promise<ItemOutcome[] | undefined> {
+  return underLocks(database, mapping, items, async (session) => {
+    const found = await lookFor(session, mapping, { ...sent, nowText: null });
+    if (found === undefined) await session.query(changeVersions(mapping, sent.walletIds));
+    return found;
+  });
+}
+
+async function underLocks<Result>(
+  database: Database,
+  mapping: ResolvedMapping,
+  items: readonly PreparedItem[],
+  work: (session: Queryable) => Promise<Result>,
+): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await database.transaction(async (session) => {
         await session.query(lockWallets(mapping, wantedBy(mapping, items)));
-        return lookFor(session, mapping, decided);
+        return work(session);
       });
     } catch (error) {
       if (isConnectionFailure(error) && attempt < ATTEMPTS) {
@@ -46,7 +76,7 @@ export async function findLost(
 async function lookFor(
   session: Queryable,
   mapping: ResolvedMapping,
-  decided: Decided,
+  decided: Written,
 ): Promise<ItemOutcome[] | undefined> {
   const { plan, transactionIds } = decided;
   if (plan.entries.length === 0) {

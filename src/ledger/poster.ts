@@ -1,13 +1,14 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TrueupError } from '../core/errors.js';
-import { referenceKey, type PreparedItem } from '../core/posting/request.js';
+import type { PreparedItem } from '../core/posting/request.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import type { Database, Session, Statement } from '../postgres/database.js';
-import { isConnectionFailure, isRetryable, sqlStateOf } from '../postgres/failures.js';
-import { changesAnything, decideUnderLock, write, type Decided } from './batch.js';
+import type { Database } from '../postgres/database.js';
+import { isConnectionFailure } from '../postgres/failures.js';
+import { AheadPoster } from './ahead.js';
 import { explainFailure } from './failures.js';
-import { concludePlan, type ItemOutcome } from './outcomes.js';
-import { pause } from './pause.js';
-import { findLost } from './lost.js';
+import type { ItemOutcome } from './outcomes.js';
+import { transact } from './transact.js';
+import { itemsOf, resolveAll, touchedBy, type Unit } from './unit.js';
 
 /** How a poster works; see {@link Poster}. */
 export interface PosterOptions {
@@ -22,13 +23,7 @@ export interface PosterOptions {
 export const POSTER_DEFAULTS: PosterOptions = { queueLimit: 20_000, batchLimit: 1_000, lanes: 2 };
 
 /** So many items have to wait before another lane joins: small batches share a commit instead. */
-const ANOTHER_LANE_AT = 16;
-
-/** How often a batch is tried again after a deadlock, or after somebody else committed its key. */
-const ATTEMPTS = 8;
-
-/** For how long a lost connection is looked for, in attempts; the pauses grow to a second. */
-const RECONNECTS = 15;
+const ANOTHER_LANE_AT = 8;
 
 /**
  * Settings of the connections that post. Everything that a batch reads it finds by a key: a plan that
@@ -43,32 +38,20 @@ export const POSTING_SESSION = {
   plan_cache_mode: 'force_generic_plan',
 } as const;
 
-const BEGIN: Statement = { text: 'BEGIN' };
-const COMMIT: Statement = { text: 'COMMIT' };
-const ROLLBACK: Statement = { text: 'ROLLBACK' };
-
-/** Items that one call handed in: they stay in one batch, in their order. */
-interface Unit {
-  readonly items: readonly PreparedItem[];
-  /** What they would lock, as they name it. */
-  readonly touches: readonly string[];
-  readonly resolve: (outcomes: ItemOutcome[]) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
  * Group commit. Calls that arrive while a batch is on its way form the next one, so that thousands of
  * callers share a commit, and a single caller waits for nobody: there is no timer.
  *
- * A *lane* is idle until there is work. Then it takes what waits (up to the batch limit), posts it in
- * one transaction, answers, and takes again, until nothing waits. Lanes work side by side, and none
- * takes what would only wait for a wallet that another one holds: that stays for the next batch. So a
- * hot wallet keeps one lane busy with full batches, and its neighbours the others.
+ * A *lane* is idle until there is work. Then it takes its share of what waits (up to the batch limit),
+ * posts it in one transaction, and answers. Lanes work side by side, and none takes what would only wait
+ * for a wallet that another one holds: that stays for the next batch. So a hot wallet keeps one lane
+ * busy with full batches, and its neighbours the others.
  */
 export class Poster {
   readonly #database: Database;
   readonly #mapping: ResolvedMapping;
   readonly #options: PosterOptions;
+  readonly #ahead: AheadPoster;
   #queue: Unit[] = [];
   #waiting = 0;
   readonly #lanes = new Set<Promise<void>>();
@@ -81,6 +64,12 @@ export class Poster {
     this.#database = database;
     this.#mapping = mapping;
     this.#options = options;
+    this.#ahead = new AheadPoster(database, mapping);
+  }
+
+  /** To be called for every new connection of the database. */
+  forget(): void {
+    this.#ahead.forget();
   }
 
   /**
@@ -101,12 +90,7 @@ export class Poster {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({
-        items,
-        touches: items.flatMap(({ item }) => touchedBy(item)),
-        resolve,
-        reject,
-      });
+      this.#queue.push({ items, touches: touchedBy(items), resolve, reject });
       this.#waiting += items.length;
       this.#wake();
     });
@@ -117,7 +101,7 @@ export class Poster {
     this.#closed = true;
     while (this.#lanes.size + this.#queue.length > 0) {
       await Promise.all(this.#lanes);
-      await Promise.resolve(); // What was handed in at last is taken up in the next moment.
+      await nextTurn(); // What was handed in at last is taken up in the next moment.
     }
   }
 
@@ -131,35 +115,47 @@ export class Poster {
     });
   }
 
+  /**
+   * The same once everybody who was answered just now has called again, so that they share a batch:
+   * from answer to call it takes them some microtasks.
+   */
+  async #wakeLater(): Promise<void> {
+    this.#woken = true;
+    await nextTurn();
+    this.#woken = false;
+    this.#staff();
+  }
+
   /** Puts free lanes to work, as far as there is enough to do that no other lane holds up. */
   #staff(): void {
-    while (this.#lanes.size < this.#options.lanes) {
-      if (this.#lanes.size > 0 && this.#waiting < ANOTHER_LANE_AT) return;
-      const units = this.#take();
+    for (;;) {
+      const free = this.#options.lanes - this.#lanes.size;
+      if (free === 0 || (this.#lanes.size > 0 && this.#waiting < ANOTHER_LANE_AT)) return;
+      const share = Math.max(Math.ceil(this.#waiting / free), ANOTHER_LANE_AT);
+      const units = this.#take(Math.min(share, this.#options.batchLimit));
       if (units.length === 0) return;
       const lane = this.#work(units).finally(() => {
         this.#lanes.delete(lane);
-        this.#wake();
+        if (units.length === 1) this.#wake();
+        else void this.#wakeLater();
       });
       this.#lanes.add(lane);
     }
   }
 
-  async #work(first: readonly Unit[]): Promise<void> {
-    for (let units = first; units.length > 0; units = this.#take()) {
-      const touched = units.flatMap(({ touches }) => touches);
-      for (const name of touched) this.#held.add(name);
-      this.#wake(); // For another lane there may be enough left.
-      await this.#answer(units);
-      for (const name of touched) this.#held.delete(name);
-    }
+  async #work(units: readonly Unit[]): Promise<void> {
+    const touched = units.flatMap(({ touches }) => touches);
+    for (const name of touched) this.#held.add(name);
+    const left = await this.#ahead.post(units);
+    if (left.length > 0) await this.#answer(left);
+    for (const name of touched) this.#held.delete(name);
   }
 
   /**
    * The next batch: in the order of the queue, without what another lane is at work on. What is left
    * keeps its turn: nothing that comes after it touches the same wallets before it.
    */
-  #take(): Unit[] {
+  #take(limit: number): Unit[] {
     const taken: Unit[] = [];
     const left: Unit[] = [];
     const passed = new Set<string>();
@@ -167,8 +163,8 @@ export class Poster {
     let index = 0;
     for (; index < this.#queue.length; index += 1) {
       const unit = this.#queue[index];
-      if (unit === undefined || items >= this.#options.batchLimit) break;
-      const fits = taken.length === 0 || items + unit.items.length <= this.#options.batchLimit;
+      if (unit === undefined || items >= limit) break;
+      const fits = taken.length === 0 || items + unit.items.length <= limit;
       if (fits && !unit.touches.some((name) => this.#held.has(name) || passed.has(name))) {
         taken.push(unit);
         items += unit.items.length;
@@ -185,13 +181,9 @@ export class Poster {
   /** Posts units together; where the database refuses, one after the other finds the one at fault. */
   async #answer(units: readonly Unit[]): Promise<void> {
     try {
-      const items = units.flatMap((unit) => unit.items);
-      const outcomes = await this.#postAll(items);
-      let from = 0;
-      for (const { items: own, resolve } of units) {
-        resolve(outcomes.slice(from, from + own.length));
-        from += own.length;
-      }
+      const outcomes = await transact(this.#database, this.#mapping, itemsOf(units));
+      this.#ahead.changed(outcomes);
+      resolveAll(units, outcomes);
     } catch (error) {
       const [only] = units;
       if (units.length === 1 || isConnectionFailure(error) || isUnknown(error)) {
@@ -204,81 +196,9 @@ export class Poster {
       await this.#answer(units.slice(middle));
     }
   }
-
-  async #postAll(items: readonly PreparedItem[]): Promise<ItemOutcome[]> {
-    let reconnects = 0;
-    for (let attempt = 1; ;) {
-      const sent: { decided?: Decided } = {};
-      try {
-        return await this.#database.session((session) => this.#transact(session, items, sent));
-      } catch (error) {
-        if (isConnectionFailure(error)) {
-          // The server may have committed before the connection went: never post again unasked.
-          if (sent.decided !== undefined) {
-            const found = await findLost(this.#database, this.#mapping, items, sent.decided);
-            if (found !== undefined) return found;
-          }
-          reconnects += 1;
-          if (reconnects > RECONNECTS) throw error;
-          await pause(reconnects);
-          continue;
-        }
-        const again = isRetryable(error) || (sqlStateOf(error) === '23505' && items.some(hasKey));
-        if (!again || attempt >= ATTEMPTS) throw error;
-        await pause(attempt);
-        attempt += 1;
-      }
-    }
-  }
-
-  async #transact(
-    session: Session,
-    items: readonly PreparedItem[],
-    sent: { decided?: Decided },
-  ): Promise<ItemOutcome[]> {
-    try {
-      const decided = await decideUnderLock(session, this.#mapping, items, [BEGIN]);
-      const { plan, transactionIds } = decided;
-      if (!changesAnything(decided)) {
-        await session.query(ROLLBACK);
-        return concludePlan(plan, { entryIds: [], transactionIds });
-      }
-      sent.decided = decided;
-      const entryIds = await write(session, this.#mapping, decided, [COMMIT]);
-      return concludePlan(plan, { entryIds, transactionIds });
-    } catch (error) {
-      if (!isConnectionFailure(error)) {
-        delete sent.decided;
-        await session.query(ROLLBACK); // After a failed COMMIT it does nothing.
-      }
-      throw error;
-    }
-  }
-}
-
-/** The wallets that an item names, as it names them; and holds, which lead to wallets. */
-function touchedBy(item: PreparedItem['item']): string[] {
-  switch (item.type) {
-    case 'credit':
-    case 'debit':
-    case 'hold':
-      return [referenceKey(item)];
-    case 'transfer':
-      return [referenceKey(item.from), referenceKey(item.to)];
-    case 'capture':
-      return [`hold ${item.holdId}`, ...(item.to === undefined ? [] : [referenceKey(item.to)])];
-    case 'release':
-      return [`hold ${item.holdId}`];
-    case 'reverse':
-      return [`entry ${item.entryId ?? ''} ${item.transactionId ?? ''}`];
-  }
 }
 
 /** Whether what was sent may have been committed: it must not be sent again. */
 function isUnknown(error: unknown): boolean {
   return error instanceof TrueupError && error.code === 'outcome_unknown';
-}
-
-function hasKey({ item }: PreparedItem): boolean {
-  return item.idempotencyKey !== undefined;
 }

@@ -1,6 +1,7 @@
 import type { Column, ResolvedMapping } from '../mapping/model.js';
 import type { Statement } from '../postgres/database.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
+import { SYNC_TRIGGER } from '../mapping/names.js';
 import { arrayOf } from './arrays.js';
 import { wantedWallets } from './lock-statements.js';
 import type { Wanted } from './wanted.js';
@@ -41,7 +42,6 @@ export interface LimitRow {
 export function readContext(
   mapping: ResolvedMapping,
   wanted: Wanted,
-  sync: { readonly trigger: string },
   transactions: number,
 ): Statement {
   const { ledger } = mapping;
@@ -54,8 +54,7 @@ export function readContext(
     name: `context ${wallets.name}`,
     text: `${wallets.text}, clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
 SELECT (extract(epoch FROM clock.now) * 1000)::float8 AS now, clock.now::text AS "nowText",
-       EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = ${ledger.table.oid} AND t.tgname = ${quoteLiteral(sync.trigger)}
-                  AND t.tgenabled IN ('O', 'A')) AS synced,
+       ${syncedIs(mapping)} AS synced,
        ARRAY(SELECT (${newId})::text FROM generate_series(1, ${count}::integer)) AS transactions,
        (SELECT json_agg(json_build_object('limitId', l.id::text, 'walletId', l.wallet, 'reason', l.reason,
                  'amount', l.amount::text, 'windowSeconds', l.window_seconds,
@@ -70,6 +69,12 @@ SELECT (extract(epoch FROM clock.now) * 1000)::float8 AS now, clock.now::text AS
   FROM clock`,
     values,
   };
+}
+
+/** Whether the sync trigger of the ledger stands, as SQL. */
+export function syncedIs({ ledger }: ResolvedMapping): string {
+  return `EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = ${ledger.table.oid}
+          AND t.tgname = ${quoteLiteral(SYNC_TRIGGER)} AND t.tgenabled IN ('O', 'A'))`;
 }
 
 /** An entry with everything that the mapping keeps of it; null for what it does not. */

@@ -28,30 +28,40 @@ const FIELDS: Readonly<Partial<Record<keyof Ledger, Field>>> = {
 /** The words of the failure where the ledger did not take all entries; their number stands behind. */
 export const ENTRIES_DROPPED = 'the ledger did not take every entry, but';
 
+/** What a statement that inserts entries is made of. */
+export interface EntryParts {
+  /** The columns that are filled, quoted. */
+  readonly columns: string;
+  /** What fills them, from the rows `u`. */
+  readonly sources: string;
+  /** `unnest(...) AS u (...)`: the rows, one for each entry. */
+  readonly rows: string;
+  /** How many there are, as SQL. */
+  readonly count: string;
+  /** For the statement's name: statement names must differ where their texts do. */
+  readonly fingerprint: string;
+}
+
 /**
- * Inserts entries, in their order, and returns their ids in that order, as one array (a row for each
- * took longer to read than to insert). A column that no entry fills
- * is left out, so that its default holds and nothing is spent on it.
+ * The parts that insert entries, in their order. A column that no entry fills is left out, so that its
+ * default holds and nothing is spent on it.
  *
- * Where a trigger or a rule of the application drops entries, the statement fails: it is sent together
- * with COMMIT, so afterwards it would be too late to say so.
- *
- * @param transactions the ids of the plan's transactions, where the ledger has them
+ * @param values the statement's values, to which these are added
+ * @param moment the time of the entries as SQL, and the ids of the plan's transactions
  */
-export function insertEntries(
-  mapping: ResolvedMapping,
+export function entryParts(
+  { ledger }: ResolvedMapping,
   entries: readonly NewEntry[],
-  moment: { readonly nowText: string; readonly transactions: readonly string[] },
-): Statement {
-  const { ledger } = mapping;
+  values: string[],
+  moment: { readonly time: string; readonly transactions: readonly string[] },
+): EntryParts {
   const columns: string[] = [];
   const sources: string[] = [];
   const types: string[] = [];
-  const values: string[] = [];
   const array = (column: Column, elements: readonly (string | bigint | null)[]): void => {
     columns.push(column.quoted);
     types.push(`$${String(values.push(arrayOf(elements)))}::${column.baseType}[]`);
-    sources.push(`u.c${String(values.length)}`);
+    sources.push(`u.c${String(types.length)}`);
   };
   for (const [role, field] of Object.entries(FIELDS)) {
     const column = ledger[role as keyof Ledger];
@@ -65,26 +75,57 @@ export function insertEntries(
       entries.map(({ transaction }) => moment.transactions[transaction] ?? null),
     );
   }
-  const aliases = values.map((_, index) => `c${String(index + 1)}`);
-  const [rows = 'NULL'] = types;
+  const aliases = types.map((_, index) => `c${String(index + 1)}`);
   if (ledger.createdAt !== undefined) {
     columns.push(ledger.createdAt.quoted);
-    sources.push(`$${String(values.push(moment.nowText))}::${ledger.createdAt.baseType}`);
+    sources.push(`${moment.time}::${ledger.createdAt.baseType}`);
   }
   if (ledger.writer !== undefined) {
     columns.push(ledger.writer.quoted);
     sources.push('pg_current_xact_id()');
   }
   return {
-    name: `insert entries ${ledger.table.oid} ${String(fingerprint(columns))}`,
+    columns: columns.join(', '),
+    sources: sources.join(', '),
+    rows: `unnest(${types.join(', ')}) AS u (${aliases.join(', ')})`,
+    count: `cardinality(${types[0] ?? 'NULL'})`,
+    fingerprint: String(fingerprint(columns)),
+  };
+}
+
+/**
+ * Inserts entries, in their order, and returns their ids in that order, as one array (a row for each
+ * took longer to read than to insert).
+ *
+ * Where a trigger or a rule of the application drops entries, the statement fails: it is sent together
+ * with COMMIT, so afterwards it would be too late to say so.
+ *
+ * @param transactions the ids of the plan's transactions, where the ledger has them
+ */
+export function insertEntries(
+  mapping: ResolvedMapping,
+  entries: readonly NewEntry[],
+  moment: { readonly nowText: string; readonly transactions: readonly string[] },
+): Statement {
+  const { ledger } = mapping;
+  const values = ledger.createdAt === undefined ? [] : [moment.nowText];
+  const { transactions } = moment;
+  const parts = entryParts(mapping, entries, values, { time: '$1', transactions });
+  return {
+    name: `insert entries ${ledger.table.oid} ${parts.fingerprint}`,
     text: `WITH inserted AS (
-  INSERT INTO ${ledger.table.quoted} AS e (${columns.join(', ')})
-  SELECT ${sources.join(', ')} FROM unnest(${types.join(', ')}) AS u (${aliases.join(', ')})
+  INSERT INTO ${ledger.table.quoted} AS e (${parts.columns})
+  SELECT ${parts.sources} FROM ${parts.rows}
   RETURNING e.${ledger.id.quoted}::text AS id)
-SELECT CASE WHEN count(*) = cardinality(${rows}) THEN array_agg(i.id)
-            ELSE ARRAY[('${ENTRIES_DROPPED} ' || count(*))::integer::text] END AS "entryIds" FROM inserted AS i`,
+SELECT ${idsOfInserted(parts)} AS "entryIds" FROM inserted AS i`,
     values,
   };
+}
+
+/** The ids of what was inserted, as an aggregate over `inserted AS i`; a failure where one is missing. */
+export function idsOfInserted({ count }: EntryParts): string {
+  return `CASE WHEN count(*) = ${count} THEN array_agg(i.id)
+            ELSE ARRAY[('${ENTRIES_DROPPED} ' || count(*))::integer::text] END`;
 }
 
 /** A short name for a list of columns: statement names must differ where their texts do. */

@@ -37,6 +37,8 @@ export interface DatabaseOptions {
   readonly pipeline?: boolean;
   /** Settings of every connection of this pool, such as `lock_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
+  /** Called whenever a new connection stands, before it is used. */
+  readonly onConnect?: () => void;
 }
 
 /** The lowest server that is supported, as `server_version_num` spells it. */
@@ -79,7 +81,7 @@ export class Database implements Queryable {
   }
 
   /** A second pool to the same database, which connects when it is used. */
-  sibling(options: Pick<DatabaseOptions, 'maxConnections' | 'pipeline' | 'session'>): Database {
+  sibling(options: Omit<DatabaseOptions, 'connection' | 'applicationName'>): Database {
     return new Database({ ...this.#options, ...options });
   }
 
@@ -167,7 +169,8 @@ function createPool(options: DatabaseOptions): pg.Pool {
   const pool = new pg.Pool(config);
   // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.
   pool.on('error', () => undefined);
-  const { session } = options;
+  const { session, onConnect } = options;
+  if (onConnect !== undefined) pool.on('connect', onConnect);
   if (session !== undefined) {
     const text = Object.entries(session)
       .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)

@@ -8,7 +8,7 @@ import { afterAll } from 'vitest';
  */
 
 /**
- * What is done with a COMMIT. `before`: it never reaches the server. `after`: the server has
+ * What is done with a COMMIT, or with a statement that commits by itself. `before`: it never reaches the server. `after`: the server has
  * committed, and the answer is lost. `race`: it is passed on, and nobody waits for the answer.
  */
 export type Cut = 'before' | 'after' | 'race';
@@ -153,6 +153,10 @@ class Link {
   /** Answers that the client has asked for, and not been given yet. */
   #owed = 0;
   #started = false;
+  /** The statement under way commits by itself. */
+  #ahead = false;
+  /** It is such a statement that was cut. */
+  #aheadCut = false;
   #answered = true;
   #heldBack: Buffer[] = [];
   #quiet = 0;
@@ -177,8 +181,8 @@ class Link {
     if (this.#started && this.#answered && this.#options.isCounting()) this.#options.onRound();
     this.#answered = false;
     if (type === 'Q' || type === 'S') this.#owed += 1;
-    const isCommit = type === 'Q' && bytes.toString('utf8', 5, bytes.length - 1) === 'COMMIT';
-    this.#cut = isCommit ? this.#options.nextCut() : undefined;
+    this.#cut = this.#commits(type, bytes) ? this.#options.nextCut() : undefined;
+    this.#aheadCut = type === 'S';
     if (this.#cut !== 'before') this.#server.write(bytes);
     if (this.#cut === 'before') this.#server.end();
     if (this.#cut === 'before' || this.#cut === 'race') {
@@ -188,14 +192,26 @@ class Link {
     }
   }
 
+  /** COMMIT, or the Sync behind a statement that posts and is a transaction of its own. */
+  #commits(type: string, bytes: Buffer): boolean {
+    if (type === 'Q') return bytes.toString('utf8', 5, bytes.length - 1) === 'COMMIT';
+    // A Bind message names the portal (here without a name), then the statement.
+    if (type === 'B') this.#ahead = bytes.toString('utf8', 6).startsWith('ahead ');
+    const commits = type === 'S' && this.#ahead;
+    if (type === 'S') this.#ahead = false;
+    return commits;
+  }
+
   #answer(type: string, bytes: Buffer): void {
     if (type === 'Z') {
       this.#owed = Math.max(0, this.#owed - 1);
       this.#started = true;
     }
-    if (this.#cut === 'after' && type === 'C' && bytes.includes('COMMIT')) this.#client.destroy();
+    const answered = type === 'C' && (this.#aheadCut || bytes.includes('COMMIT'));
+    if (this.#cut === 'after' && answered) this.#client.destroy();
     if (this.#client.destroyed) {
-      if (type === 'C' && bytes.includes('COMMIT')) this.#server.destroy();
+      const committed = this.#aheadCut ? type === 'Z' : answered;
+      if (committed) this.#server.destroy();
       return;
     }
     this.#heldBack.push(bytes);

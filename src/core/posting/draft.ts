@@ -122,6 +122,7 @@ export class Draft {
       newHolds: [...this.#newHolds.values()],
       changedHolds: [...this.#holds.values()],
       spending: [...this.#spending.values()],
+      wallets: [...this.#wallets.values()],
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Refusal } from './refusals.js';
-import type { HoldState, LedgerEntry } from './state.js';
+import type { HoldState, LedgerEntry, WalletState } from './state.js';
 
 /** An entry to be inserted. Its id and time are the database's to give. */
 export interface NewEntry {
@@ -63,4 +63,6 @@ export interface Plan {
   /** Holds that were open and changed: some of it captured, or closed. */
   readonly changedHolds: readonly HoldState[];
   readonly spending: readonly Spending[];
+  /** Wallets that changed, as they are after it. */
+  readonly wallets: readonly WalletState[];
 }
