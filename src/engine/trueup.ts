@@ -58,7 +58,7 @@ export class Trueup extends Reads<TrueupEvents> {
       maxConnections: posting.lanes + 1,
       pipeline: true,
       session: POSTING_SESSION,
-      onConnect: () => {
+      onBroken: () => {
         this.#poster.forget();
       },
     });

@@ -26,6 +26,8 @@ export interface SeenRow extends WalletRow, HeadRow {
   /** It has spending limits, or holds that expire. */
   readonly unfit: boolean;
   readonly headBalance: string | null;
+  /** When the server was started. */
+  readonly server: string;
 }
 
 /** Reads wallets, what their last entries say and what is on hold, as of one snapshot. */
@@ -35,7 +37,7 @@ export function seeWallets(mapping: ResolvedMapping, wanted: Wanted): Statement 
   return {
     name: `see ${name}`,
     text: `${text}
-SELECT ${walletColumns(mapping, wanted)}, w.xmin::text AS version,
+SELECT ${walletColumns(mapping, wanted)}, w.xmin::text AS version, pg_postmaster_start_time()::text AS server,
        h.sequence::text, h.balance::text AS "headBalance", o.held::text, o.overdue::text,
        ${limitsOn(mapping, `w.${wallet.id.quoted}::text`)} OR ${expiringHoldsOf(mapping)} AS unfit
   FROM wanted
@@ -81,12 +83,16 @@ export interface AheadRow {
   /** Keys that were used before. */
   readonly used: readonly string[] | null;
   readonly limited: boolean;
+  /** It is not the run of the server that the wallets were read from. */
+  readonly restarted: boolean;
   /** New transaction ids, for the next ones. */
   readonly transactions: readonly string[];
 }
 
 /** Entries that were decided on remembered wallets. */
 export interface Ahead {
+  /** When the server was started that the wallets were read from. */
+  readonly server: string;
   readonly wallets: readonly Remembered[];
   readonly keys: readonly string[];
   readonly entries: readonly NewEntry[];
@@ -127,6 +133,7 @@ export function postAhead(mapping: ResolvedMapping, ahead: Ahead): Statement {
       : `
          AND (u.user_id IS NULL OR EXISTS (SELECT FROM ${profile.table.quoted} AS p
                WHERE p.${profile.id.quoted} = w.${profile.link.quoted} AND p.${user.quoted}::text = u.user_id))`;
+  const server = `$${String(values.push(ahead.server))}::timestamptz`;
   const used = ahead.keys.length === 0 ? undefined : usedKeys(mapping, next(ahead.keys));
   const reserve = `$${String(values.push(String(ahead.reserve)))}::integer`;
   const { transactions } = ahead;
@@ -144,16 +151,18 @@ export function postAhead(mapping: ResolvedMapping, ahead: Ahead): Statement {
   SELECT count(*) FILTER (WHERE l.fresh) = cardinality(${ids}) AS fresh,
          ${used === undefined ? 'true' : 'NOT EXISTS (SELECT FROM used)'} AS unused,
          ${limitsOn(mapping, 'SELECT k.id FROM locked AS k')} AS limited,
-         ${syncedIs(mapping)} AS synced, clock_timestamp() AS now
+         ${syncedIs(mapping)} AS synced, pg_postmaster_start_time() <> ${server} AS restarted, clock_timestamp() AS now
     FROM locked AS l
 ), verdict AS MATERIALIZED (
-  SELECT s.fresh AND s.unused AND NOT s.limited AND s.synced AS ok, s.limited, s.now FROM seen AS s
+  SELECT s.fresh AND s.unused AND s.synced AND NOT s.limited AND NOT s.restarted AS ok,
+         s.limited, s.restarted, s.now
+    FROM seen AS s
 ), inserted AS (
   INSERT INTO ${ledger.table.quoted} AS e (${parts.columns})
   SELECT ${parts.sources} FROM verdict AS v, ${parts.rows} WHERE v.ok
   RETURNING e.${ledger.id.quoted}::text AS id
 )
-SELECT v.ok AS posted, v.limited, pg_current_xact_id()::xid::text AS version,
+SELECT v.ok AS posted, v.limited, v.restarted, pg_current_xact_id()::xid::text AS version,
        CASE WHEN v.ok THEN (SELECT ${idsOfInserted(parts)} FROM inserted AS i) END AS "entryIds",
        CASE WHEN NOT v.ok THEN ARRAY(SELECT l.id FROM locked AS l WHERE l.fresh) END AS fresh,
        ${used === undefined ? 'NULL::text[]' : 'CASE WHEN NOT v.ok THEN ARRAY(SELECT k.key FROM used AS k) END'} AS used,

@@ -62,8 +62,8 @@ export class AheadPoster {
   }
 
   /**
-   * Forgets everything. To be called for every new connection: a server that came back may have lost
-   * commits, and gives out their ids again.
+   * Forgets everything. To be called when a connection is found broken: a server that came back may
+   * have lost commits, and gives out their ids again.
    */
   forget(): void {
     this.#memory.clear();
@@ -144,6 +144,7 @@ export class AheadPoster {
     ]);
     for (const { id } of ids) this.#transactionIds.push(id);
     const unfitUntil = performance.now() + UNFIT_FOR;
+    if (rows[0] !== undefined) this.#memory.setServer(rows[0].server);
     for (const row of rows) {
       const { version, pending, special, userId } = row;
       const head = { ...row, balance: row.headBalance, overdue: null };
@@ -199,6 +200,7 @@ export class AheadPoster {
       }
     }
     return postAhead(this.#mapping, {
+      server: this.#memory.server,
       wallets,
       keys: [...keys],
       entries: plan.entries,
@@ -231,13 +233,14 @@ export class AheadPoster {
     const fresh = new Set(row.fresh);
     const used = new Set(row.used);
     const stale = wallets.filter(({ state }) => !fresh.has(state.walletId));
+    if (row.restarted) this.forget();
     this.#forgetAll(row.limited ? wallets : stale);
     if (2 * stale.length > wallets.length) {
       this.#rest = this.#nextRest;
       this.#nextRest = Math.min(2 * this.#nextRest, LONGEST_REST);
       return [];
     }
-    if (row.limited || stale.length + used.size === 0) return [];
+    if (row.restarted || row.limited || stale.length + used.size === 0) return [];
     const good = ({ touches, items }: Unit): boolean =>
       touches.every((name) => this.#memory.get(name) !== undefined) &&
       items.every(

@@ -31,6 +31,7 @@ export class WalletMemory {
   #young = new Map<string, Remembered>();
   #old = new Map<string, Remembered>();
   #generation = 0;
+  #server = '';
 
   /** Changes whenever everything is forgotten: what was read before must not be remembered after. */
   get generation(): number {
@@ -54,6 +55,18 @@ export class WalletMemory {
   /** This wallet is not as it was, whatever name leads to it. */
   forget(wallet: Remembered): void {
     wallet.version = STALE;
+  }
+
+  /** Which run of the server it is that all this was read from. */
+  get server(): string {
+    return this.#server;
+  }
+
+  /** Forgets everything where it was read from another run of the server. */
+  setServer(server: string): void {
+    if (server === this.#server) return;
+    this.clear();
+    this.#server = server;
   }
 
   /**

@@ -67,7 +67,7 @@ export class Poster {
     this.#ahead = new AheadPoster(database, mapping);
   }
 
-  /** To be called for every new connection of the database. */
+  /** To be called whenever a connection is found broken. */
   forget(): void {
     this.#ahead.forget();
   }

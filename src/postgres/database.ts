@@ -37,8 +37,8 @@ export interface DatabaseOptions {
   readonly pipeline?: boolean;
   /** Settings of every connection of this pool, such as `lock_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
-  /** Called whenever a new connection stands, before it is used. */
-  readonly onConnect?: () => void;
+  /** Called whenever a connection is found broken, before another one takes its place. */
+  readonly onBroken?: () => void;
 }
 
 /** The lowest server that is supported, as `server_version_num` spells it. */
@@ -144,6 +144,7 @@ export class Database implements Queryable {
       return await work(new Session(client, this.#options.pipeline ?? false));
     } catch (error) {
       broken = isConnectionFailure(error);
+      if (broken) this.#options.onBroken?.();
       throw error;
     } finally {
       client.off('error', onError);
@@ -168,9 +169,8 @@ function createPool(options: DatabaseOptions): pg.Pool {
   };
   const pool = new pg.Pool(config);
   // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.
-  pool.on('error', () => undefined);
-  const { session, onConnect } = options;
-  if (onConnect !== undefined) pool.on('connect', onConnect);
+  pool.on('error', () => options.onBroken?.());
+  const { session } = options;
   if (session !== undefined) {
     const text = Object.entries(session)
       .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)
