@@ -94,6 +94,8 @@ export interface Ahead {
   /** When the server was started that the wallets were read from. */
   readonly server: string;
   readonly wallets: readonly Remembered[];
+  /** By wallet: whose it has to be, where it was named by its user. */
+  readonly users: ReadonlyMap<string, string>;
   readonly keys: readonly string[];
   readonly entries: readonly NewEntry[];
   /** The ids of the plan's transactions. */
@@ -113,7 +115,7 @@ export interface Ahead {
  */
 export function postAhead(mapping: ResolvedMapping, ahead: Ahead): Statement {
   const { ledger, wallet, profile } = mapping;
-  const { wallets } = ahead;
+  const { wallets, users } = ahead;
   const values: string[] = [];
   const next = (elements: readonly (string | null)[]): string =>
     `$${String(values.push(arrayOf(elements)))}`;
@@ -124,9 +126,10 @@ export function postAhead(mapping: ResolvedMapping, ahead: Ahead): Statement {
     `${next(wallets.map(({ pending }) => pending))}::text[]`,
     `${next(wallets.map(({ special }) => special))}::text[]`,
   ];
-  const user = wallets.some(({ userId }) => userId !== null) ? profile?.user : undefined;
+  const user = users.size > 0 ? profile?.user : undefined;
   const byUser = user !== undefined;
-  if (byUser) arrays.push(`${next(wallets.map(({ userId }) => userId))}::text[]`);
+  if (byUser)
+    arrays.push(`${next(wallets.map(({ state }) => users.get(state.walletId) ?? null))}::text[]`);
   const sameUser =
     user === undefined || profile === undefined
       ? ''

@@ -1,7 +1,3 @@
-import { decide } from '../core/posting/decide.js';
-import type { Plan } from '../core/posting/plan.js';
-import { referenceKey } from '../core/posting/request.js';
-import type { LedgerState, WalletState } from '../core/posting/state.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Session, Statement } from '../postgres/database.js';
 import { isConnectionFailure } from '../postgres/failures.js';
@@ -13,11 +9,12 @@ import {
   type SeenRow,
 } from './ahead-statements.js';
 import { explainFailure } from './failures.js';
-import { referencesOf, rulesOf, toWallet } from './load.js';
-import { findLostAhead } from './lost.js';
+import { apartByWallet, guessOf, knownUnits, simpleUnits, type Guess } from './guess.js';
+import { namesOf, rulesOf, toWallet } from './load.js';
+import { findLost } from './lost.js';
 import { UNFIT_FOR, WalletMemory, type Remembered } from './memory.js';
 import { concludePlan, type ItemOutcome } from './outcomes.js';
-import { apart, countItems, isSimple, itemsOf, resolveAll, type Unit } from './unit.js';
+import { countItems, itemsOf, resolveAll, type Unit } from './unit.js';
 import { wantedBy } from './wanted.js';
 
 /** After batches that were mostly stale so many are posted under locks only, at most. */
@@ -26,19 +23,16 @@ const LONGEST_REST = 64;
 /** Two statements for what others have not touched, and the locks decide. */
 const ATTEMPTS = 2;
 
-/** What was decided on which wallets. */
-interface Attempt {
-  readonly units: readonly Unit[];
-  readonly wallets: readonly Remembered[];
-  readonly plan: Plan;
+/** A guess that is sent to the database, to be verified and written. */
+interface Attempt extends Guess {
   readonly transactionIds: readonly string[];
 }
 
 /**
  * Posts credits, debits and transfers in one round trip: it decides ahead, on what it remembers of the
  * wallets, and one statement locks them, compares their versions and inserts. Whatever cannot be
- * posted so is left to the path under locks. Nothing is answered here that was not verified in the
- * database: every wallet that was looked at is compared, also for a refusal.
+ * posted so is left to the path under locks, refusals too: an entry proves by its number that it was
+ * decided on the last one before it, and a refusal has no entry.
  */
 export class AheadPoster {
   readonly #database: Database;
@@ -76,8 +70,7 @@ export class AheadPoster {
       if (outcome.status === 'refused' || outcome.replayed) continue;
       const changed = outcome.status === 'posted' ? outcome.entries : [outcome.hold];
       for (const { walletId } of changed) {
-        const wallet = this.#memory.get(referenceKey({ walletId }));
-        if (wallet !== undefined) this.#memory.forget(wallet);
+        this.#memory.forget(walletId);
       }
     }
   }
@@ -89,7 +82,7 @@ export class AheadPoster {
       this.#rest -= 1;
       return units;
     }
-    const chosen = apart(units, isSimple);
+    const chosen = simpleUnits(this.#memory, units);
     const answered = new Set<Unit>();
     const sent: { attempt?: Attempt } = {};
     try {
@@ -114,7 +107,7 @@ export class AheadPoster {
     for (let attempts = 0; attempts < ATTEMPTS && now.length > 0; attempts += 1) {
       const generation = this.#memory.generation;
       await this.#prepare(session, now);
-      const attempt = this.#decide(apart(now, (unit) => this.#knows(unit)));
+      const attempt = this.#decide(knownUnits(this.#memory, now));
       if (attempt === undefined) return;
       outcome.sent.attempt = attempt;
       const [row] = await session.query<AheadRow>(this.#statement(attempt));
@@ -133,9 +126,11 @@ export class AheadPoster {
 
   /** Reads the wallets that are not remembered, and new transaction ids. Nothing is locked for it. */
   async #prepare(session: Session, units: readonly Unit[]): Promise<void> {
-    const unknown = units.filter(({ touches }) =>
-      touches.some((name) => this.#memory.get(name) === undefined),
-    );
+    const unknown = units.filter(({ touches }) => {
+      const strange = touches.filter((name) => this.#memory.get(name) === undefined);
+      for (const name of strange) this.#memory.forgetName(name);
+      return strange.length > 0;
+    });
     const missing = countItems(units) - this.#transactionIds.length;
     const wanted = wantedBy(this.#mapping, itemsOf(unknown));
     const [rows, ids] = await Promise.all([
@@ -146,53 +141,26 @@ export class AheadPoster {
     const unfitUntil = performance.now() + UNFIT_FOR;
     if (rows[0] !== undefined) this.#memory.setServer(rows[0].server);
     for (const row of rows) {
-      const { version, pending, special, userId } = row;
+      const { version, pending, special } = row;
       const head = { ...row, balance: row.headBalance, overdue: null };
-      this.#memory.remember(referencesOf(row), {
+      this.#memory.remember(namesOf(row), {
         state: toWallet(this.#mapping, row, head),
-        ...{ version, pending, special, userId },
+        ...{ version, pending, special },
         unfitUntil: row.unfit ? unfitUntil : null,
       });
     }
   }
 
-  #knows({ touches }: Unit): boolean {
-    return touches.every((name) => {
-      const wallet = this.#memory.get(name);
-      if (wallet === undefined) return false;
-      if (wallet.unfitUntil === null) return true;
-      if (wallet.unfitUntil < performance.now()) this.#memory.forget(wallet);
-      return false;
-    });
-  }
-
-  /** @returns undefined where there is nothing to post: then nothing would be verified */
   #decide(units: readonly Unit[]): Attempt | undefined {
-    const references = new Map<string, string>();
-    const states = new Map<string, WalletState>();
-    const found = new Map<string, Remembered>();
-    for (const { touches } of units) {
-      for (const name of touches) {
-        if (references.has(name)) continue;
-        const wallet = this.#memory.get(name);
-        if (wallet === undefined) continue;
-        const { walletId } = wallet.state;
-        references.set(name, walletId);
-        states.set(walletId, wallet.state);
-        // Of two names of one wallet, the one that also proves the user.
-        if (wallet.userId !== null || !found.has(walletId)) found.set(walletId, wallet);
-      }
-    }
-    const state = { ...NOTHING_ELSE, ...this.#rules, references, wallets: states };
-    const plan = decide(state, itemsOf(units));
-    this.#largest = Math.max(this.#largest, plan.transactions);
-    if (plan.entries.length === 0) return undefined;
-    const transactionIds = this.#transactionIds.splice(0, plan.transactions);
-    if (transactionIds.length < plan.transactions) return undefined;
-    return { units, wallets: [...found.values()], plan, transactionIds };
+    const guess = guessOf(this.#memory, this.#rules, units);
+    if (guess === undefined) return undefined;
+    const { transactions } = guess.plan;
+    this.#largest = Math.max(this.#largest, transactions);
+    const transactionIds = this.#transactionIds.splice(0, transactions);
+    return transactionIds.length < transactions ? undefined : { ...guess, transactionIds };
   }
 
-  #statement({ plan, wallets, units, transactionIds }: Attempt): Statement {
+  #statement({ plan, wallets, users, units, transactionIds }: Attempt): Statement {
     const keys = new Set<string>();
     for (const { items } of units) {
       for (const { item } of items) {
@@ -202,6 +170,7 @@ export class AheadPoster {
     return postAhead(this.#mapping, {
       server: this.#memory.server,
       wallets,
+      users,
       keys: [...keys],
       entries: plan.entries,
       transactions: transactionIds,
@@ -246,11 +215,11 @@ export class AheadPoster {
       items.every(
         ({ item }) => item.idempotencyKey === undefined || !used.has(item.idempotencyKey),
       );
-    return apart(units, good);
+    return apartByWallet(this.#memory, units, good);
   }
 
   #forgetAll(wallets: readonly Remembered[]): void {
-    for (const wallet of wallets) this.#memory.forget(wallet);
+    for (const { state } of wallets) this.#memory.forget(state.walletId);
   }
 
   /** Finds out what became of a statement whose answer was lost. */
@@ -258,11 +227,8 @@ export class AheadPoster {
     const { units, plan, transactionIds, wallets } = attempt;
     const walletIds = wallets.map(({ state }) => state.walletId);
     try {
-      const found = await findLostAhead(this.#database, this.#mapping, itemsOf(units), {
-        plan,
-        transactionIds,
-        walletIds,
-      });
+      const sent = { plan, transactionIds, walletIds, nowText: null };
+      const found = await findLost(this.#database, this.#mapping, sent);
       if (found === undefined) return;
       resolveAll(units, found);
     } catch (error) {
@@ -271,11 +237,3 @@ export class AheadPoster {
     for (const unit of units) answered.add(unit);
   }
 }
-
-const NOTHING_ELSE: Pick<LedgerState, 'now' | 'keys' | 'reversible' | 'holds' | 'limits'> = {
-  now: 0,
-  keys: new Map(),
-  reversible: new Map(),
-  holds: new Map(),
-  limits: [],
-};

@@ -37,7 +37,7 @@ export function toState(
   const references = new Map<string, string>();
   for (const row of rows.locked) {
     wallets.set(row.walletId, toWallet(mapping, row, heads.get(row.walletId)));
-    for (const reference of referencesOf(row)) references.set(reference, row.walletId);
+    for (const { reference } of namesOf(row)) references.set(reference, row.walletId);
   }
   return {
     now: rows.context.now,
@@ -66,13 +66,15 @@ export function rulesOf(
   };
 }
 
-/** The names by which items may mean a wallet, as {@link referenceKey} spells them. */
-export function referencesOf(row: WalletRow): string[] {
+/** The names by which items may mean a wallet: as {@link referenceKey} spells them, and of which user. */
+export function namesOf(row: WalletRow): { reference: string; userId: string | null }[] {
   const { walletId, userId, currency } = row;
-  const names = [referenceKey({ walletId })];
+  const names = [{ reference: referenceKey({ walletId }), userId: null as string | null }];
   if (userId === null) return names;
-  if (specialsOf(row)?.isPrimary !== false) names.push(referenceKey({ userId }));
-  if (currency !== null) names.push(referenceKey({ userId, currency }));
+  if (specialsOf(row)?.isPrimary !== false) {
+    names.push({ reference: referenceKey({ userId }), userId });
+  }
+  if (currency !== null) names.push({ reference: referenceKey({ userId, currency }), userId });
   return names;
 }
 

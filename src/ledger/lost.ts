@@ -1,24 +1,28 @@
 import { TrueupError } from '../core/errors.js';
-import type { PreparedItem } from '../core/posting/request.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { isConnectionFailure } from '../postgres/failures.js';
 import { changeVersions } from './ahead-statements.js';
-import type { Decided } from './batch.js';
 import { lockWallets } from './lock-statements.js';
 import * as statements from './lost-statements.js';
 import type { Written } from './lost-statements.js';
 import { concludePlan, type ItemOutcome } from './outcomes.js';
 import { pause } from './pause.js';
-import { wantedBy } from './wanted.js';
+import { NOTHING } from './wanted.js';
 
 /** For how long the server is looked for, in attempts; the pauses grow to a second. */
 const ATTEMPTS = 60;
 
+/** What was sent, and on which wallets it was decided. */
+export interface Sent extends Written {
+  readonly walletIds: readonly string[];
+}
+
 /**
  * Finds out what became of a transaction whose COMMIT was sent and never answered. It takes the same
  * locks again, so that the old transaction has ended one way or the other, and then looks for what it
- * would have written.
+ * would have written. What was posted ahead may not even have begun: where nothing is found, the
+ * wallets get new versions, and it never will be carried out.
  *
  * @returns the outcomes if it was committed, undefined if it was not
  * @throws TrueupError `outcome_unknown`
@@ -26,42 +30,19 @@ const ATTEMPTS = 60;
 export async function findLost(
   database: Database,
   mapping: ResolvedMapping,
-  items: readonly PreparedItem[],
-  decided: Written,
+  sent: Sent,
 ): Promise<ItemOutcome[] | undefined> {
-  return underLocks(database, mapping, items, (session) => lookFor(session, mapping, decided));
-}
-
-/**
- * The same for a statement that posted ahead, and may not even have begun: if it has posted nothing,
- * it never will.
- *
- * @throws TrueupError `outcome_unknown`
- */
-export async function findLostAhead(
-  database: Database,
-  mapping: ResolvedMapping,
-  items: readonly PreparedItem[],
-  sent: Pick<Decided, 'plan' | 'transactionIds'> & { readonly walletIds: readonly string[] },
-): Promise<ItemOutcome[] | undefined> {
-  return underLocks(database, mapping, items, async (session) => {
-    const found = await lookFor(session, mapping, { ...sent, nowText: null });
-    if (found === undefined) await session.query(changeVersions(mapping, sent.walletIds));
-    return found;
-  });
-}
-
-async function underLocks<Result>(
-  database: Database,
-  mapping: ResolvedMapping,
-  items: readonly PreparedItem[],
-  work: (session: Queryable) => Promise<Result>,
-): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await database.transaction(async (session) => {
-        await session.query(lockWallets(mapping, wantedBy(mapping, items)));
-        return work(session);
+        // By their ids: a user may have another wallet by now.
+        await session.query(lockWallets(mapping, { ...NOTHING, wallets: sent.walletIds }));
+        const found = await lookFor(session, mapping, sent);
+        const ahead = sent.nowText === null;
+        if (ahead && found === undefined) {
+          await session.query(changeVersions(mapping, sent.walletIds));
+        }
+        return found;
       });
     } catch (error) {
       if (isConnectionFailure(error) && attempt < ATTEMPTS) {

@@ -39,7 +39,8 @@ export async function transact(
       if (isConnectionFailure(error)) {
         // The server may have committed before the connection went: never post again unasked.
         if (sent.decided !== undefined) {
-          const found = await findLost(database, mapping, items, sent.decided);
+          const walletIds = [...sent.decided.state.wallets.keys()];
+          const found = await findLost(database, mapping, { ...sent.decided, walletIds });
           if (found !== undefined) return found;
         }
         reconnects += 1;

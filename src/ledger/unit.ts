@@ -51,13 +51,31 @@ export function hasKey({ item }: PreparedItem): boolean {
   return item.idempotencyKey !== undefined;
 }
 
-/** The units that fit, without those that come after one that does not and touch the same. */
-export function apart(units: readonly Unit[], fits: (unit: Unit) => boolean): readonly Unit[] {
+/**
+ * The units that fit, without those that come after one that does not and touch the same.
+ *
+ * @param meaning what a name means, so that two names of one wallet are told to be the same; undefined
+ *   where that cannot be told, and nothing that comes after may overtake
+ */
+export function apart(
+  units: readonly Unit[],
+  fits: (unit: Unit) => boolean,
+  meaning: (name: string) => string | undefined,
+): readonly Unit[] {
   const passed = new Set<string>();
+  let closed = false;
+  const isFree = (name: string): boolean => {
+    const what = meaning(name);
+    return what !== undefined && !passed.has(what);
+  };
   return units.filter((unit) => {
-    if (fits(unit) && !(passed.size > 0 && unit.touches.some((name) => passed.has(name))))
-      return true;
-    for (const name of unit.touches) passed.add(name);
+    if (closed) return false;
+    if (fits(unit) && (passed.size === 0 || unit.touches.every(isFree))) return true;
+    for (const name of unit.touches) {
+      const what = meaning(name);
+      if (what === undefined) closed = true;
+      else passed.add(what);
+    }
     return false;
   });
 }

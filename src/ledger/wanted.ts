@@ -14,6 +14,17 @@ export interface Wanted {
   readonly keys: readonly string[];
 }
 
+/** To be filled with the few things that are wanted. */
+export const NOTHING: Wanted = {
+  wallets: [],
+  users: [],
+  currencies: [],
+  holds: [],
+  entries: [],
+  transactions: [],
+  keys: [],
+};
+
 /** Collects what items name. An id that its column cannot hold belongs to nothing: it is left out. */
 export function wantedBy(mapping: ResolvedMapping, items: readonly PreparedItem[]): Wanted {
   const wallets = new Set<string>();
