@@ -29,6 +29,13 @@ export async function openWallet(
   if (userId === '') throw new TrueupError('invalid_argument', 'a user id cannot be empty');
   if (currency.trim() === '')
     throw new TrueupError('invalid_argument', 'a currency cannot be empty');
+  if (userId !== undefined) {
+    // Without any lock: this is called at every login, and posting locks a wallet before its profile.
+    const [known] = await database.query<{ walletId: string }>(
+      statements.walletOf(userId, currency),
+    );
+    if (known !== undefined) return known.walletId;
+  }
   const rows = await database.transaction(async (session) => {
     if (userId === undefined) {
       return session.query<{ walletId: string }>(

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { WalletReference } from '../../src/core/posting/request.js';
 import type { ItemOutcome, PostItem } from '../../src/index.js';
 import { AHEAD, Counted } from '../support/ahead.js';
 import { createDatabase } from '../support/database.js';
@@ -27,7 +28,7 @@ beforeEach(async () => {
 
 const byId = (amount: bigint, walletId = ada): PostItem => move(amount, { walletId });
 const byUser = (amount: bigint, userId = user): PostItem => move(amount, { userId });
-function move(amount: bigint, wallet: { walletId?: string; userId?: string }): PostItem {
+function move(amount: bigint, wallet: WalletReference): PostItem {
   return amount > 0n
     ? { type: 'credit', ...wallet, amount, reason: 'winner' }
     : { type: 'debit', ...wallet, amount: -amount, reason: 'purchase' };
@@ -126,6 +127,15 @@ describe.each(WAYS)('%s', (_, post) => {
     await rival.reconcile({ all: true });
   });
 
+  test('the wallet that is shown, and one of another currency', async () => {
+    await rival.openWallet({ userId: user, currency: 'gems' });
+    const gem = move(5n, { userId: user, currency: 'gems' });
+    for (const name of [{ userId: user }, { userId: user, currency: 'gems' }]) {
+      await counted.remember(name);
+    }
+    expect(await post(byUser(1n), gem, byUser(1n), byId(1n))).toEqual([101n, 5n, 102n, 103n]);
+  });
+
   test('another wallet belongs to the user', async () => {
     await counted.remember({ userId: user }, { walletId: bob });
     await db.run(`
@@ -183,15 +193,17 @@ describe.each(WAYS)('%s', (_, post) => {
       byId(1n, bob),
       { type: 'release', holdId },
       { type: 'reverse', entryId },
-      byId(-100n),
+      byId(-20n),
+      byId(-80n),
     );
-    expect(outcomes).toEqual([101n, 'released', 100n, 0n]);
+    expect(outcomes).toEqual([101n, 'released', 100n, 80n, 0n]);
   });
 });
 
 describe('what cannot be posted ahead, and then calls on the same wallets: they keep their order', () => {
   test.each([
     ['a wallet that nobody knows', () => byId(1n, '999999999'), 'unknown_wallet'],
+    ['a refusal', () => byId(-150n), 'insufficient_funds'],
     ['a key that was used', () => ({ ...byId(1n, bob), idempotencyKey: user }), 101n],
   ])('%s', async (_, item, expected) => {
     await rival.post([{ ...byId(1n, bob), idempotencyKey: user }]);
@@ -199,9 +211,9 @@ describe('what cannot be posted ahead, and then calls on the same wallets: they 
     const answers = await Promise.all([
       program.post([counted.beside]),
       program.post([byId(-60n), item()]),
-      program.post([byId(-60n)]),
+      program.post([byId(-40n)]),
     ]);
-    expect(answers.flat().slice(1).map(brief)).toEqual([40n, expected, 'insufficient_funds']);
+    expect(answers.flat().slice(1).map(brief)).toEqual([40n, expected, 0n]);
   });
 });
 

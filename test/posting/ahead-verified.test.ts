@@ -218,11 +218,12 @@ async function onAward(work: string): Promise<void> {
   }
 }
 
-describe('an award changes its wallet in the same transaction', () => {
-  const HOLD = `
+const HOLD = `
     INSERT INTO trueup.holds (id, ledger, wallet_id, amount, reason, created_at)
     VALUES (gen_random_uuid(), '${program.mapping.ledger.table.quoted}', NEW.wallet_id, 40, 'purchase', now());
     UPDATE trueup.wallets SET pending_balance = 40 WHERE id = NEW.wallet_id`;
+
+describe('an award changes its wallet in the same transaction', () => {
   const set = (change: string): string =>
     `UPDATE trueup.wallets SET ${change} WHERE id = NEW.wallet_id`;
   const more = (amount: number): string =>
@@ -243,6 +244,21 @@ describe('an award changes its wallet in the same transaction', () => {
       typeof expected === 'string' ? { code: expected } : { balanceAfter: expected },
     );
   });
+});
+
+test('the same, and no constraint of the table keeps held coins', async () => {
+  const constraint = 'wallets_not_overdrawn';
+  const [row] = await db.rows(
+    `SELECT pg_get_constraintdef(oid) AS text FROM pg_constraint WHERE conname = '${constraint}'`,
+  );
+  await db.run(`ALTER TABLE trueup.wallets DROP CONSTRAINT ${constraint}`);
+  try {
+    await onAward(HOLD);
+    expect(await program.post([debit(62n)])).toMatchObject([{ code: 'insufficient_funds' }]);
+  } finally {
+    const text = row?.['text'] ?? '';
+    await db.run(`ALTER TABLE trueup.wallets ADD CONSTRAINT ${constraint} ${text}`);
+  }
 });
 
 test('an award frees a hold of its wallet in the same transaction', async () => {
