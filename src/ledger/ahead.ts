@@ -105,8 +105,8 @@ export class AheadPoster {
   ): Promise<void> {
     let now = units;
     for (let attempts = 0; attempts < ATTEMPTS && now.length > 0; attempts += 1) {
-      const generation = this.#memory.generation;
       await this.#prepare(session, now);
+      const { generation } = this.#memory;
       const attempt = this.#decide(knownUnits(this.#memory, now));
       if (attempt === undefined) return;
       outcome.sent.attempt = attempt;
