@@ -170,21 +170,27 @@ export class Database implements Queryable {
 
 /** What the types of the driver do not tell: it pipelines, and waits for what is done on connecting. */
 type PoolConfig = Omit<pg.PoolConfig, 'onConnect'> & {
-  readonly pipeline: boolean | undefined;
-  readonly onConnect: (client: pg.ClientBase) => Promise<unknown>;
+  readonly pipeline: boolean;
+  readonly onConnect: (client: pg.ClientBase) => Promise<void>;
 };
 
 function createPool(options: DatabaseOptions): pg.Pool {
   const session = Object.entries({ [WRITER.setting]: WRITER.value, ...options.session })
     .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)
     .join('; ');
+  const pipeline = options.pipeline ?? false;
   const config: PoolConfig = {
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: 10_000,
-    pipeline: options.pipeline ?? false,
     ...options.connection,
+    pipeline,
     application_name: options.applicationName,
-    onConnect: (client) => client.query(session),
+    onConnect: async (client) => {
+      const sent = client.query(session);
+      // What pipelines has it go out ahead of its first work, which tells a failure as well.
+      if (pipeline) sent.catch(() => undefined);
+      else await sent;
+    },
   };
   const pool = new pg.Pool(config);
   // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.

@@ -2,7 +2,6 @@ import { Option, type Command } from 'commander';
 import {
   EXIT,
   GUARDS,
-  installCommand,
   openTrueup,
   type ExitStatus,
   type Guard,
