@@ -40,7 +40,7 @@ export interface SyncChange {
  * @throws TrueupError `mapping_mismatch` (a profile with two wallets), `invalid_argument`,
  *   `permission_denied`, `tables_busy`
  */
-export function installSync(
+export async function installSync(
   database: Database,
   mapping: ResolvedMapping,
   source: Mapping,
@@ -88,7 +88,7 @@ export function removeSync(database: Database, mapping: ResolvedMapping): Promis
  *
  * @throws TrueupError `mapping_mismatch` (a profile with two wallets), `invalid_argument`
  */
-export function planSync(
+export async function planSync(
   database: Database,
   mapping: ResolvedMapping,
   source: Mapping,
