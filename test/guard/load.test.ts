@@ -63,6 +63,7 @@ async function meanwhile(
   } finally {
     done.value = true;
     await Promise.all(writing);
+    await Promise.all(clients.map((client) => client.end()));
   }
   return told;
 }
