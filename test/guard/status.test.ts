@@ -263,6 +263,7 @@ describe('rights', () => {
     const fresh = await db.trueup({ config: economy.mapping });
     await fresh.installSync();
     const app = await db.connect();
+    await app.query(`SET trueup.writer = 'somebody'`); // Of nothing, nothing is equal by any operator.
     await app.query('UPDATE app.wallet SET balance = 9 WHERE id = 1');
     expect(await db.value('SELECT balance::text FROM app.wallet WHERE id = 1')).toBe('0');
     await db.run(`ALTER DATABASE ${db.name} RESET search_path; DROP SCHEMA evil CASCADE`);
