@@ -80,8 +80,9 @@ describe('options', () => {
   test('a mapping that lost its profile leaves no guard on it', async () => {
     await trueup.installSync();
     const { ledger, wallet } = economy.mapping;
-    const { profile: _, ...without } = wallet;
-    const smaller = await db.trueup({ config: { ledger, wallet: without } });
+    const smaller = await db.trueup({
+      config: { ledger, wallet: { ...wallet, profile: undefined } },
+    });
     await smaller.installSync();
     expect(
       await db.value(

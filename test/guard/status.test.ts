@@ -121,7 +121,7 @@ describe('status', () => {
   });
 
   test('a mapping with other caches asks for another guard', async () => {
-    const { lifetimeEarnings: _, ...wallet } = economy.mapping.wallet;
+    const wallet = { ...economy.mapping.wallet, lifetimeEarnings: undefined };
     const other = await db.trueup({ config: { ...economy.mapping, wallet } });
     const { triggers } = await other.syncStatus();
     expect(triggers).toMatchObject([

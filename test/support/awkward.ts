@@ -16,7 +16,7 @@ export function hostile(kind: string, n = 0): string {
     `%s %I %1$s %`,
     `*/ DROP TABLE x /*`,
     `ünï😀`,
-    `$1 ${'$'}{x}`,
+    '$1 $body$',
     'select',
     ' a b ',
     'NEW.x := 1; --',
