@@ -60,5 +60,8 @@ export type {
   ReconcileSummary,
 } from './reconcile/options.js';
 export type { BalanceDrift, CachedCoins, SyncResult } from './reconcile/services.js';
-export type { SyncStatus } from './sync/sync.js';
+export type { SyncChange } from './sync/install.js';
+export { GUARDS, installCommand, type Guard, type InstallOptions } from './sync/options.js';
+export type { ImmediateForeignKey, SyncStatus } from './sync/sync.js';
+export type { TriggerState, TriggerStatus } from './sync/triggers.js';
 export { VERSION } from './version.js';

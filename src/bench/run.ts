@@ -17,8 +17,9 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
     memory: reconcile.memory,
     row: sync.row,
     bulk: sync.bulk,
+    guard: sync.guard,
   },
-  sync: { row: sync.row, bulk: sync.bulk },
+  sync: { row: sync.row, bulk: sync.bulk, guard: sync.guard },
   post: {
     spread: post.spread,
     hot: post.hot,

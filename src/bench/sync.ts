@@ -38,9 +38,10 @@ const CLIENTS = 32;
 const ENTRIES_A_STATEMENT = 1_000;
 const ROUNDS = 7;
 
-type Variant = 'none' | 'hand' | 'trigger';
+/** `trigger` is what users run: with the guard that adopted tables have unless they are told otherwise. */
+type Variant = 'none' | 'hand' | 'unguarded' | 'trigger';
 
-/** One-row inserts by 32 clients: no caches, caches by hand, caches by the triggers. */
+/** One-row inserts by 32 clients: no caches, caches by hand, caches by the triggers with their guard. */
 export async function row(bench: Bench): Promise<void> {
   await onApplication(bench, async (lent, wallets) => {
     const random = numbers(1);
@@ -51,6 +52,39 @@ export async function row(bench: Bench): Promise<void> {
       );
     });
     report(bench, 'row', rounds, 1);
+  });
+}
+
+/** What the guard costs those inserts: the same with the triggers, with and without it. */
+export async function guard(bench: Bench): Promise<void> {
+  await onApplication(bench, async (lent, wallets) => {
+    const random = numbers(3);
+    const { trigger, unguarded } = await alternate(
+      bench,
+      lent,
+      (database) =>
+        clients(database, { clients: CLIENTS, seconds: bench.options.seconds }, (session) =>
+          session.query({
+            ...statements.insertPlain,
+            values: [1 + random(wallets), 1 + random(100)],
+          }),
+        ),
+      ['unguarded', 'trigger'],
+    );
+    const calls = trigger.flatMap(({ milliseconds }) => milliseconds);
+    const rates = (rounds: readonly Throughput[]): number[] =>
+      rounds.map(({ perSecond }) => perSecond);
+    bench.report(
+      figure({
+        group: 'sync',
+        scenario: 'guard',
+        unit: 'entries/s',
+        p50Ms: median(calls),
+        p99Ms: quantile(calls, 0.99),
+        ...paired(rates(trigger), 'triggers without a guard', rates(unguarded)),
+        target: 'a ratio of at least 0.9',
+      }),
+    );
   });
 }
 
@@ -91,11 +125,13 @@ async function alternate(
   bench: Bench,
   lent: BenchDatabase,
   work: (database: Database, variant: Variant) => Promise<Throughput>,
+  variants: readonly Variant[] = ['none', 'hand', 'trigger'],
 ): Promise<Record<Variant, Throughput[]>> {
-  const rounds: Record<Variant, Throughput[]> = { none: [], hand: [], trigger: [] };
+  const rounds: Record<Variant, Throughput[]> = { none: [], hand: [], unguarded: [], trigger: [] };
   for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const variant of ['none', 'hand', 'trigger'] as const) {
+    for (const variant of variants) {
       if (variant === 'trigger') await lent.trueup.installSync();
+      else if (variant === 'unguarded') await lent.trueup.installSync({ guard: 'off' });
       else await lent.trueup.removeSync();
       for (const text of statements.resetApplication) await lent.database.query({ text });
       // New connections: plans that were made for another variant do not count.

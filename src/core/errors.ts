@@ -26,6 +26,8 @@ export const ERROR_MEANINGS = {
   schema_missing: 'The tables of Trueup are not in this database yet.',
   schema_newer: 'The database was migrated by a newer Trueup than this one.',
   sync_missing: 'The sync triggers of this mapping are not installed.',
+  tables_busy:
+    'The tables stayed locked by other transactions, so no trigger was installed or removed.',
   user_not_found: 'No profile belongs to this user.',
   wallet_not_found: 'There is no such wallet, or the user has none.',
 } as const;

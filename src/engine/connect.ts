@@ -1,5 +1,7 @@
+import { isOwn } from '../mapping/own.js';
 import type { Mapping } from '../mapping/schema.js';
 import { Database } from '../postgres/database.js';
+import type { SchemaPart } from '../postgres/migrate.js';
 import { EmbeddedServer } from '../postgres/embedded/server.js';
 import type { ReasonRegistry } from '../core/reasons.js';
 import type { PosterOptions } from '../ledger/poster.js';
@@ -37,6 +39,11 @@ export interface TrueupOptions {
 export interface Connection {
   readonly server: EmbeddedServer | undefined;
   readonly database: Database;
+}
+
+/** What a mapping needs of Trueup's schema. */
+export function schemaParts(mapping: Mapping): SchemaPart[] {
+  return isOwn(mapping) ? ['operations', 'ledger'] : ['operations'];
 }
 
 /** Ends what {@link connect} began. */

@@ -3,8 +3,8 @@ import { isOwn } from '../mapping/own.js';
 import { resolveMapping } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
 import { migrate, type Migration } from '../postgres/migrate.js';
-import { installSyncOnce } from '../sync/sync.js';
-import { connect, disconnect, type TrueupOptions } from './connect.js';
+import { installSyncOnce } from '../sync/install.js';
+import { connect, disconnect, schemaParts, type TrueupOptions } from './connect.js';
 import { Trueup } from './trueup.js';
 
 /**
@@ -56,9 +56,9 @@ export async function migrateDatabase(options: TrueupOptions = {}): Promise<Migr
 async function prepare(database: Database, loaded: LoadedMapping): Promise<Migration[]> {
   if (!isOwn(loaded.mapping)) {
     await resolveMapping(database, loaded);
-    return migrate(database, ['operations']);
+    return migrate(database, schemaParts(loaded.mapping));
   }
-  const applied = await migrate(database, ['operations', 'ledger']);
+  const applied = await migrate(database, schemaParts(loaded.mapping));
   const mapping = await resolveMapping(database, loaded);
   await installSyncOnce(database, mapping, loaded.mapping);
   return applied;

@@ -12,14 +12,17 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import { isOwn } from '../mapping/own.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Database } from '../postgres/database.js';
+import { planMigration } from '../postgres/migrate.js';
 import { heal, type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
 import { reconcile } from '../reconcile/run.js';
 import * as services from '../reconcile/services.js';
-import { installSync, removeSync, syncStatus, type SyncStatus } from '../sync/sync.js';
+import { installSync, planSync, removeSync, type SyncChange } from '../sync/install.js';
+import type { InstallOptions } from '../sync/options.js';
+import { syncStatus, type SyncStatus } from '../sync/sync.js';
 import { VERSION } from '../version.js';
-import { disconnect, type Connection } from './connect.js';
+import { disconnect, schemaParts, type Connection } from './connect.js';
 import { Reads, type ReadSource } from './reads.js';
 import { Within, type TransactionClient } from './within.js';
 
@@ -200,13 +203,27 @@ export class Trueup extends Reads<TrueupEvents> {
     );
   }
 
-  /** Installs the sync triggers of the mapping, or brings them up to date. */
-  installSync(): Promise<void> {
-    return installSync(this.#parts.database, this.mapping, this.#parts.source);
+  /**
+   * Installs the triggers of the mapping, or makes them what the options say: what is not asked for is
+   * not there afterwards.
+   */
+  installSync(options: InstallOptions = {}): Promise<SyncChange> {
+    return installSync(this.#parts.database, this.mapping, this.#parts.source, options);
   }
 
-  /** Removes the sync triggers of the mapping. */
-  removeSync(): Promise<void> {
+  /**
+   * The SQL that installing would run, to the letter: with what is missing of Trueup's own schema, and
+   * {@link installSync}; or that of {@link removeSync}. It only reads.
+   */
+  async planSync(options: InstallOptions | 'remove' = {}): Promise<string> {
+    const { database, mapping, source } = this.#parts;
+    const triggers = await planSync(database, mapping, source, options);
+    if (options === 'remove') return triggers;
+    return (await planMigration(database, schemaParts(source))) + triggers;
+  }
+
+  /** Removes every trigger and function of the mapping; what was recorded stays. */
+  removeSync(): Promise<SyncChange> {
     return removeSync(this.#parts.database, this.mapping);
   }
 

@@ -116,6 +116,12 @@ export function changesAnything({ plan, overdue }: Decided): boolean {
   return entries.length + newHolds.length + changedHolds.length + overdue.length > 0;
 }
 
+/** Whether a decision writes caches by itself, beside what the sync makes of its entries. */
+export function writesCaches(decided: Decided): boolean {
+  const { freed, taken } = pendingChanges(decided);
+  return decided.overdue.length + freed.size + taken.size > 0;
+}
+
 /**
  * Pending balances fall before the entries and rise after them, so that a wallet never seems to have
  * more on hold than it holds.

@@ -2,10 +2,11 @@ import type { PostItem } from '../core/posting/request.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
 import { sqlStateOf } from '../postgres/failures.js';
-import { changesAnything, decideUnderLock, write } from './batch.js';
+import { changesAnything, decideUnderLock, write, writesCaches, type Decided } from './batch.js';
 import { explainFailure } from './failures.js';
 import { concludePlan, type ItemOutcome } from './outcomes.js';
 import { prepare } from './prepare.js';
+import * as statements from './writer-statements.js';
 
 /** How often items are decided anew because somebody else committed the same key in between. */
 const ATTEMPTS = 3;
@@ -31,7 +32,9 @@ export async function postWithin(
     await session.query(SAVEPOINT);
     try {
       const decided = await decideUnderLock(session, mapping, prepared);
-      const entryIds = changesAnything(decided) ? await write(session, mapping, decided) : [];
+      const entryIds = changesAnything(decided)
+        ? await writeAsTrueup(session, mapping, decided)
+        : [];
       await session.query(RELEASE);
       return concludePlan(decided.plan, { entryIds, transactionIds: decided.transactionIds });
     } catch (error) {
@@ -40,6 +43,22 @@ export async function postWithin(
       if (!keyTaken || attempt >= ATTEMPTS) throw explainFailure(mapping, error);
     }
   }
+}
+
+/**
+ * Writes on the caller's connection. The caches that are written here pass their guard, and what the
+ * caller sends afterwards does not: the setting is taken back, by an error together with the savepoint.
+ */
+async function writeAsTrueup(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  decided: Decided,
+): Promise<readonly string[]> {
+  if (!writesCaches(decided)) return write(session, mapping, decided);
+  const [before] = await session.query<{ previous: string | null }>(statements.becomeWriter);
+  const entryIds = await write(session, mapping, decided);
+  await session.query(statements.becomeAgain(before?.previous ?? null));
+  return entryIds;
 }
 
 function hasKey({ item }: { readonly item: PostItem }): boolean {

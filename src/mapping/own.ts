@@ -1,8 +1,14 @@
+import type { ResolvedMapping } from './model.js';
 import type { Mapping } from './schema.js';
 
 /** Whether a mapping is that of Trueup's own tables, whatever reasons it brings. */
 export function isOwn(mapping: Mapping): boolean {
   return mapping.ledger === OWN_MAPPING.ledger && mapping.wallet === OWN_MAPPING.wallet;
+}
+
+/** Whether the tables are in Trueup's own schema, by whatever mapping. */
+export function keepsOwnTables({ ledger }: ResolvedMapping): boolean {
+  return ledger.table.schema === 'trueup';
 }
 
 /** Trueup's own tables, as a mapping like any other. The engine knows no table by name. */

@@ -47,6 +47,12 @@ const LOWEST_SERVER = 150_000;
 /** What the driver understands: a URL, or a path to a socket. It takes any other text for a database's name. */
 const ADDRESS = /^(postgres(ql)?:\/\/|socket:|\/)/i;
 
+/**
+ * The setting by which triggers tell Trueup's own connections from others, and its value there. It is
+ * no lock: any session may set it. Rights are what keeps somebody out.
+ */
+export const WRITER = { setting: 'trueup.writer', value: 'trueup' } as const;
+
 /** First delay before a retry, in milliseconds; it doubles, and half of it is random. */
 const RETRY_DELAY_MS = 20;
 
@@ -110,17 +116,20 @@ export class Database implements Queryable {
 
   /**
    * Runs `work` in one transaction (READ COMMITTED) on one connection, and commits it.
-   * After a retryable failure the whole of `work` runs again, so it must not keep state of its own.
+   * After a retryable failure the whole of `work` runs again, so it must not keep state of its own;
+   * it is told how often it failed before.
    *
    * @throws TrueupError whatever `work` throws, after a rollback
    */
   async transaction<Result>(
-    work: (session: Queryable) => Promise<Result>,
+    work: (session: Queryable, attempt: number) => Promise<Result>,
     options: TransactionOptions = {},
   ): Promise<Result> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.session((session) => inTransaction(session, work, options));
+        return await this.session((session) =>
+          inTransaction(session, (inside) => work(inside, attempt), options),
+        );
       } catch (error) {
         if (attempt >= (options.retries ?? 0) || !isRetryable(error)) throw toTrueupError(error);
         await sleep(RETRY_DELAY_MS * 2 ** attempt * (0.5 + Math.random() / 2));
@@ -159,25 +168,33 @@ export class Database implements Queryable {
   }
 }
 
+/** What the types of the driver do not tell: it pipelines, and waits for what is done on connecting. */
+type PoolConfig = Omit<pg.PoolConfig, 'onConnect'> & {
+  readonly pipeline: boolean;
+  readonly onConnect: (client: pg.ClientBase) => Promise<void>;
+};
+
 function createPool(options: DatabaseOptions): pg.Pool {
-  const config: pg.PoolConfig & { pipeline?: boolean | undefined } = {
+  const session = Object.entries({ [WRITER.setting]: WRITER.value, ...options.session })
+    .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)
+    .join('; ');
+  const pipeline = options.pipeline ?? false;
+  const config: PoolConfig = {
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: 10_000,
-    pipeline: options.pipeline ?? false,
     ...options.connection,
+    pipeline,
     application_name: options.applicationName,
+    onConnect: async (client) => {
+      const sent = client.query(session);
+      // What pipelines has it go out ahead of its first work, which tells a failure as well.
+      if (pipeline) sent.catch(() => undefined);
+      else await sent;
+    },
   };
   const pool = new pg.Pool(config);
   // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.
   pool.on('error', () => options.onBroken?.());
-  const { session } = options;
-  if (session !== undefined) {
-    const text = Object.entries(session)
-      .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)
-      .join('; ');
-    // It goes out ahead of whatever the connection is lent for; a failure is told by that.
-    pool.on('connect', (client) => void client.query(text).catch(() => undefined));
-  }
   return pool;
 }
 
@@ -243,7 +260,7 @@ async function inTransaction<Result>(
 }
 
 /** BEGIN and the settings in one message: every round trip of a short transaction counts. */
-function beginning(options: TransactionOptions): string {
+export function beginning(options: TransactionOptions): string {
   const settings = Object.entries(options.settings ?? {}).map(
     ([name, value]) => `SET LOCAL ${quoteIdentifier(name)} = ${quoteLiteral(value)}`,
   );

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { TrueupError } from '../core/errors.js';
-import type { Database, Queryable } from './database.js';
+import type { Database, Queryable, Statement } from './database.js';
+import { quoteLiteral } from './identifiers.js';
 import * as statements from './statements.js';
 
 /** What a migration belongs to: `ledger` is left out where an application has a ledger of its own. */
@@ -70,6 +71,39 @@ export async function migrate(
     }
     return pending;
   });
+}
+
+/**
+ * The SQL that {@link migrate} would run, as text without parameters; empty where nothing is to be
+ * done. It only reads.
+ *
+ * @throws TrueupError `migration_changed`, `schema_newer`
+ */
+export async function planMigration(
+  database: Queryable,
+  parts: readonly SchemaPart[],
+  migrations = readMigrations(),
+): Promise<string> {
+  const wanted = migrations.filter((migration) => parts.includes(migration.part));
+  const pending = await missingMigrations(database, wanted, migrations);
+  if (pending.length === 0) return '';
+  return [
+    'BEGIN',
+    statements.lockMigrations.text,
+    statements.createSchema.text,
+    statements.createMigrationTable.text,
+    ...pending.flatMap((one) => [
+      one.text.trim().replace(/;$/, ''),
+      withoutParameters(statements.recordMigration(one)),
+    ]),
+    'COMMIT',
+  ]
+    .map((text) => `${text};\n`)
+    .join('');
+}
+
+function withoutParameters({ text, values = [] }: Statement): string {
+  return text.replaceAll(/\$(\d+)/g, (_, place) => quoteLiteral(String(values[Number(place) - 1])));
 }
 
 /**

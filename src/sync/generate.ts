@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { earns, shownProfile } from '../mapping/expressions.js';
 import type { Profile, ResolvedMapping } from '../mapping/model.js';
 import { changes, manyProfiles, oneProfile, takesOver, type Names } from './generate-profile.js';
 import { SYNC_TRIGGER } from '../mapping/names.js';
+import { functionName as nameOfFunction, qualified } from './names.js';
 import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.js';
 
 /**
@@ -32,8 +32,7 @@ export interface SyncDefinition {
 /** Generates the sync of a mapping. Pure: the same mapping gives the same text. */
 export function generateSync(mapping: ResolvedMapping): SyncDefinition {
   const ledger = mapping.ledger.table.quoted;
-  const digest = createHash('sha256').update(ledger).digest('hex').slice(0, 8);
-  const functionName = `trueup.${quoteIdentifier(`sync_${digest}`)}`;
+  const functionName = qualified(nameOfFunction('sync', ledger));
   const trigger = quoteIdentifier(SYNC_TRIGGER);
   const body = functionBody(mapping);
   return {

@@ -1,30 +1,46 @@
-import type { Mapping } from '../mapping/schema.js';
 import type { Statement } from '../postgres/database.js';
+import type { Guard } from './options.js';
 
 /** The number of the advisory lock under which triggers are installed and removed. */
 const INSTALLATION_LOCK = '7219004312';
 
 /** Statements about installed sync triggers and their failures. */
 
-export function recordInstallation(
-  ledger: string,
-  mapping: Mapping,
-  functionName: string,
-): Statement {
+/** What is on record about the installation on a ledger. */
+export interface InstallationRow {
+  readonly guard: Guard;
+  readonly protected: boolean;
+  readonly removed: boolean;
+  readonly triggers: Readonly<Record<string, string>>;
+}
+
+export function installationOf(ledger: string): Statement {
   return {
-    text: `INSERT INTO trueup.sync_installations (ledger, mapping, function_name)
-           VALUES ($1, $2, $3)
-           ON CONFLICT (ledger) DO UPDATE
-              SET mapping = excluded.mapping, function_name = excluded.function_name,
-                  installed_by = session_user, installed_at = clock_timestamp(), removed_at = NULL`,
-    values: [ledger, JSON.stringify(mapping), functionName],
+    text: `SELECT guard, protected, removed_at IS NOT NULL AS removed, triggers
+             FROM trueup.sync_installations WHERE ledger = $1`,
+    values: [ledger],
   };
 }
 
-export function recordRemoval(ledger: string): Statement {
+/** Who holds locks on these tables in one of these modes, the longest transaction first. */
+export interface HolderRow {
+  readonly pid: number;
+  readonly kind: string | null;
+  readonly application: string | null;
+  readonly role: string | null;
+  readonly seconds: string | null;
+}
+
+export function lockHolders(tableOids: readonly string[]): Statement {
   return {
-    text: 'UPDATE trueup.sync_installations SET removed_at = clock_timestamp() WHERE ledger = $1',
-    values: [ledger],
+    text: `SELECT a.pid, a.backend_type AS kind, a.application_name AS application, a.usename AS role,
+                  extract(epoch FROM clock_timestamp() - min(a.xact_start))::bigint::text AS seconds
+             FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+            WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY ($1::oid[])
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND l.pid <> pg_backend_pid()
+            GROUP BY 1, 2, 3, 4 ORDER BY min(a.xact_start) NULLS LAST LIMIT 3`,
+    values: [tableOids],
   };
 }
 
@@ -47,19 +63,51 @@ export const operationsExist: Statement = {
                          WHERE n.nspname = 'trueup' AND c.relname = 'sync_failures') AS exists`,
 };
 
+/** A trigger of Trueup as the catalog has it. */
 export interface TriggerRow {
+  readonly tableOid: string;
+  /** Schema-qualified and quoted. */
+  readonly table: string;
+  readonly name: string;
   /** pg_trigger.tgenabled: O origin, A always, R replica only, D disabled. */
   readonly enabled: string;
+  /** On some partition of the table it is not enabled. */
+  readonly partDisabled: boolean;
+  /** Its function is one of the schema `trueup`. */
+  readonly ofTrueup: boolean;
+  readonly functionName: string;
   readonly body: string;
+  /** The function runs with the rights of its owner. */
+  readonly definer: boolean;
+  readonly settings: string | null;
+  /** As PostgreSQL prints it, up to its function: how that is printed depends on the search_path. */
+  readonly definition: string;
 }
 
-/** The sync trigger of a ledger as the catalog has it. */
-export function installedTrigger(ledgerOid: string, trigger: string): Statement {
+/** A trigger `t` as PostgreSQL prints it, up to its function. */
+export const PRINTED = `regexp_replace(pg_get_triggerdef(t.oid), ' EXECUTE FUNCTION .*$', '')`;
+
+/** The triggers on these tables, and wherever else these functions of the schema `trueup` are called. */
+export function triggersOf(
+  tableOids: readonly string[],
+  functionNames: readonly string[],
+): Statement {
   return {
-    text: `SELECT t.tgenabled::text AS enabled, p.prosrc AS body
-             FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-            WHERE t.tgrelid = $1::oid AND t.tgname = $2`,
-    values: [ledgerOid, trigger],
+    text: `SELECT t.tgrelid::text AS "tableOid", format('%I.%I', m.nspname, c.relname) AS table,
+                  t.tgname AS name, t.tgenabled::text AS enabled,
+                  EXISTS (SELECT FROM pg_trigger part
+                           WHERE part.tgparentid = t.oid AND part.tgenabled NOT IN ('O', 'A')) AS "partDisabled",
+                  n.nspname = 'trueup' AS "ofTrueup", p.proname AS "functionName", p.prosrc AS body,
+                  p.prosecdef AS definer, array_to_string(p.proconfig, '; ') AS settings, ${PRINTED} AS definition
+             FROM pg_trigger t
+             JOIN pg_proc p ON p.oid = t.tgfoid
+             JOIN pg_namespace n ON n.oid = p.pronamespace
+             JOIN pg_class c ON c.oid = t.tgrelid
+             JOIN pg_namespace m ON m.oid = c.relnamespace
+            WHERE NOT t.tgisinternal AND t.tgparentid = 0
+              AND (t.tgrelid = ANY ($1::oid[]) OR n.nspname = 'trueup' AND p.proname = ANY ($2::name[]))
+            ORDER BY c.oid, t.tgname`,
+    values: [tableOids, functionNames],
   };
 }
 

@@ -1,22 +1,30 @@
 import type { ResolvedMapping } from '../mapping/model.js';
-import { refuseSharedProfiles } from '../mapping/resolve.js';
-import type { Mapping } from '../mapping/schema.js';
-import type { Database, Queryable } from '../postgres/database.js';
-import { SYNC_TRIGGER } from '../mapping/names.js';
-import { generateSync } from './generate.js';
+import type { Queryable } from '../postgres/database.js';
+import { recordsExist, standing } from './install.js';
+import { installCommand, type Guard } from './options.js';
 import * as statements from './statements.js';
-
-/**
- * CREATE TRIGGER waits for every open transaction that has written to the ledger, and everybody who
- * writes later waits behind it. So it gives up soon and tries again.
- */
-const INSTALLING = { settings: { lock_timeout: '1s' }, retries: 5 } as const;
+import {
+  expectedTriggers,
+  readTriggers,
+  statesOf,
+  type TriggerState,
+  type TriggerStatus,
+} from './triggers.js';
 
 /** What is known about the sync of one ledger. */
 export interface SyncStatus {
   readonly ledger: string;
-  /** `changed`: the function in the database is not the one that this mapping asks for. */
-  readonly state: 'installed' | 'missing' | 'disabled' | 'changed';
+  /**
+   * Of the trigger that follows the ledger. `changed`: it, or its function, is not the one that this
+   * mapping asks for.
+   */
+  readonly state: TriggerState;
+  /** What happens when somebody else writes a cache, as it was installed. */
+  readonly guard: Guard;
+  /** The ledger is append-only. Whether the triggers for it are sound is in `triggers`. */
+  readonly protected: boolean;
+  /** Every trigger that has to be there, and how it is. */
+  readonly triggers: readonly TriggerStatus[];
   /** Profiles that could not follow and wait for the healer. */
   readonly waitingFailures: number;
   /** When the oldest of them failed. */
@@ -30,6 +38,8 @@ export interface SyncStatus {
    * member"). Checked at the commit they do neither.
    */
   readonly immediateForeignKeys: readonly ImmediateForeignKey[];
+  /** The command that makes the triggers what was asked for. */
+  readonly remedy: string;
 }
 
 /** A foreign key of the ledger, and the statement that has it checked at the commit. */
@@ -38,73 +48,14 @@ export interface ImmediateForeignKey {
   readonly remedy: string;
 }
 
-/**
- * Installs the sync triggers of a mapping, or brings them up to date, in one transaction.
- * From its commit on, every entry is followed; what was wrong before is for reconcile to repair.
- *
- * @throws TrueupError `mapping_mismatch` (a profile with two wallets), `permission_denied`,
- *   `database_failed` (55P03: the ledger was busy for too long)
- */
-export async function installSync(
-  database: Database,
-  mapping: ResolvedMapping,
-  source: Mapping,
-): Promise<void> {
-  await database.transaction((session) => install(session, mapping, source), INSTALLING);
-}
-
-/** The same, unless this ledger has ever been given triggers: a removal by a person is respected. */
-export async function installSyncOnce(
-  database: Database,
-  mapping: ResolvedMapping,
-  source: Mapping,
-): Promise<void> {
-  if (await wasEverInstalled(database, mapping)) return;
-  await database.transaction(async (session) => {
-    await session.query(statements.lockInstallations);
-    if (!(await wasEverInstalled(session, mapping))) await install(session, mapping, source);
-  }, INSTALLING);
-}
-
-async function install(
-  session: Queryable,
-  mapping: ResolvedMapping,
-  source: Mapping,
-): Promise<void> {
-  const definition = generateSync(mapping);
-  await session.query(statements.lockInstallations);
-  await refuseSharedProfiles(session, mapping);
-  for (const text of [...definition.createFunction, ...definition.createTrigger]) {
-    await session.query({ text });
-  }
-  await session.query(
-    statements.recordInstallation(mapping.ledger.table.quoted, source, definition.functionName),
-  );
-}
-
-/** Removes the sync triggers of a mapping. Removing what is not there is no error. */
-export async function removeSync(database: Database, mapping: ResolvedMapping): Promise<void> {
-  const definition = generateSync(mapping);
-  await database.transaction(async (session) => {
-    await session.query(statements.lockInstallations);
-    await session.query({ text: definition.dropTrigger });
-    await session.query({ text: definition.dropFunction });
-    if (await exists(session, statements.operationsExist)) {
-      await session.query(statements.recordRemoval(mapping.ledger.table.quoted));
-    }
-  }, INSTALLING);
-}
-
 /** Reads the state of a mapping's sync from the catalog. Needs no right beyond SELECT. */
 export async function syncStatus(
   session: Queryable,
   mapping: ResolvedMapping,
 ): Promise<SyncStatus> {
   const ledger = mapping.ledger.table;
-  const [trigger] = await session.query<statements.TriggerRow>(
-    statements.installedTrigger(ledger.oid, SYNC_TRIGGER),
-  );
-  const waiting = (await exists(session, statements.operationsExist))
+  const triggers = await triggerStatus(session, mapping);
+  const waiting = (await recordsExist(session))
     ? (await session.query<statements.WaitingRow>(statements.waitingFailures(ledger.quoted)))[0]
     : undefined;
   const immediateForeignKeys = await session.query<ImmediateForeignKey>(
@@ -112,7 +63,8 @@ export async function syncStatus(
   );
   return {
     ledger: ledger.quoted,
-    state: stateOf(trigger, generateSync(mapping).body),
+    state: triggers.triggers.find(({ purpose }) => purpose === 'sync')?.state ?? 'missing',
+    ...triggers,
     waitingFailures: Number(waiting?.waiting ?? 0),
     oldestFailure: waiting?.oldest ?? null,
     sqlStates: waiting?.states ?? [],
@@ -120,23 +72,22 @@ export async function syncStatus(
   };
 }
 
-function stateOf(trigger: statements.TriggerRow | undefined, body: string): SyncStatus['state'] {
-  if (trigger === undefined) return 'missing';
-  if (trigger.enabled !== 'O' && trigger.enabled !== 'A') return 'disabled';
-  return trigger.body === body ? 'installed' : 'changed';
-}
-
-async function wasEverInstalled(session: Queryable, mapping: ResolvedMapping): Promise<boolean> {
-  const [row] = await session.query<{ installed: boolean }>(
-    statements.wasInstalled(mapping.ledger.table.quoted),
-  );
-  return row?.installed === true;
-}
-
-async function exists(
+/**
+ * Compares the triggers in the catalog with those that were asked for when they were installed; where
+ * nothing is on record, only the trigger that follows the ledger is expected.
+ */
+export async function triggerStatus(
   session: Queryable,
-  statement: typeof statements.operationsExist,
-): Promise<boolean> {
-  const [row] = await session.query<{ exists: boolean }>(statement);
-  return row?.exists === true;
+  mapping: ResolvedMapping,
+): Promise<Pick<SyncStatus, 'guard' | 'protected' | 'triggers' | 'remedy'>> {
+  const recorded = await standing(session, mapping);
+  const asked = recorded ?? { guard: 'off', protect: false, triggers: {} };
+  const expected = expectedTriggers(mapping, asked);
+  const found = await readTriggers(session, mapping);
+  return {
+    guard: asked.guard,
+    protected: expected.some(({ purpose }) => purpose === 'protection'),
+    remedy: recorded === null ? 'trueup sync install' : installCommand(recorded),
+    triggers: statesOf(expected, found, asked.triggers),
+  };
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Statement } from '../../src/postgres/database.js';
 import { lockUsers, repairLocked } from '../../src/reconcile/repair-statements.js';
-import { createDatabase } from '../support/database.js';
+import { createDatabase, WRITER } from '../support/database.js';
 import { caches, createEconomy, truth } from '../support/economy.js';
 import { interleave, orders } from '../support/interleave.js';
 
@@ -19,7 +19,7 @@ await trueup.installSync();
 const [first, second, reconciler, observer] = await Promise.all([
   db.connect(),
   db.connect(),
-  db.connect(),
+  db.connect(WRITER), // It repairs as Trueup does.
   db.connect(),
 ]);
 

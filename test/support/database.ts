@@ -4,6 +4,12 @@ import { afterAll, inject } from 'vitest';
 import { openTrueup, OWN_MAPPING, type Trueup, type TrueupOptions } from '../../src/index.js';
 import { onServer, TEMPLATE, withDatabase, withUser } from './server-url.js';
 
+/**
+ * The helpers of a test database write as Trueup does, past the guard of the caches: that is how tests
+ * bring drift in. What `connect` gives is an application, unless it is given these options.
+ */
+export const WRITER = { options: '-c trueup.writer=trueup' } as const;
+
 /** A database of one test file. It is dropped after the file; a connection left open fails it. */
 export class TestDatabase {
   readonly name: string;
@@ -15,7 +21,12 @@ export class TestDatabase {
   constructor(name: string, url: string) {
     this.name = name;
     this.url = url;
-    this.#pool = new pg.Pool({ connectionString: url, max: 4, application_name: 'test' });
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: 4,
+      application_name: 'test',
+      ...WRITER,
+    });
     this.#pool.on('error', () => undefined);
   }
 

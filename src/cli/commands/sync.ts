@@ -1,7 +1,26 @@
-import type { Command } from 'commander';
-import { EXIT, openTrueup, type ExitStatus, type SyncStatus } from '../../index.js';
+import { Option, type Command } from 'commander';
+import {
+  EXIT,
+  GUARDS,
+  openTrueup,
+  type ExitStatus,
+  type Guard,
+  type InstallOptions,
+  type SyncChange,
+  type SyncStatus,
+  type TriggerStatus,
+} from '../../index.js';
 import { interruptible } from '../interrupt.js';
 import { print, say, toTrueupOptions, withCommonOptions, type CommonOptions } from '../shared.js';
+
+interface ChangeOptions extends CommonOptions {
+  readonly plan?: boolean;
+}
+
+interface InstallCommandOptions extends ChangeOptions {
+  readonly guard?: Guard;
+  readonly protect?: boolean;
+}
 
 interface StatusOptions extends CommonOptions {
   readonly json?: boolean;
@@ -16,8 +35,16 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
     .command('sync')
     .description('the triggers that make caches follow the ledger');
   withCommonOptions(sync.command('install'))
-    .description('install the triggers of the mapping, or bring them up to date')
-    .action(async (options: CommonOptions) => {
+    .description('install the triggers of the mapping, or make them what the options say')
+    .addOption(
+      new Option(
+        '--guard <what>',
+        'when somebody else writes a cache (default: keep; refuse for own tables)',
+      ).choices(GUARDS),
+    )
+    .option('--protect', 'make the ledger append-only; without this option it is not')
+    .option('--plan', 'print the SQL that this would run, and change nothing')
+    .action(async (options: InstallCommandOptions) => {
       setStatus(await install(options));
     });
   withCommonOptions(sync.command('status'))
@@ -27,8 +54,9 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
       setStatus(await status(options));
     });
   withCommonOptions(sync.command('remove'))
-    .description('remove the triggers; the tables stay as they are')
-    .action(async (options: CommonOptions) => {
+    .description('remove the triggers and their functions; the tables stay as they are')
+    .option('--plan', 'print the SQL that this would run, and change nothing')
+    .action(async (options: ChangeOptions) => {
       setStatus(await remove(options));
     });
   withCommonOptions(sync.command('heal'))
@@ -39,11 +67,14 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
     });
 }
 
-async function install(options: CommonOptions): Promise<ExitStatus> {
+async function install(options: InstallCommandOptions): Promise<ExitStatus> {
+  const asked = { guard: options.guard, protect: options.protect };
+  if (options.plan === true) return plan(options, asked);
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
   try {
-    await trueup.installSync();
+    const change = await trueup.installSync(asked);
     print(`sync of ${trueup.mapping.ledger.table.quoted} is installed`);
+    for (const line of changeLines(change)) say(line);
     const { immediateForeignKeys } = await trueup.syncStatus();
     for (const { name, remedy } of immediateForeignKeys) {
       say(
@@ -60,22 +91,44 @@ async function install(options: CommonOptions): Promise<ExitStatus> {
   }
 }
 
-async function status(options: StatusOptions): Promise<ExitStatus> {
+async function plan(options: CommonOptions, asked: InstallOptions | 'remove'): Promise<ExitStatus> {
   const trueup = await openTrueup({ ...toTrueupOptions(options), readOnly: true });
   try {
-    const found = await trueup.syncStatus();
-    print(options.json === true ? JSON.stringify({ type: 'syncStatus', ...found }) : lines(found));
-    return found.state === 'installed' && found.waitingFailures === 0 ? EXIT.ok : EXIT.drift;
+    process.stdout.write(await trueup.planSync(asked));
+    return EXIT.ok;
   } finally {
     await trueup.close();
   }
 }
 
-const WHAT_TO_DO: Readonly<Record<SyncStatus['state'], string>> = {
+/** Installing is declarative, so what an earlier installation had asked for and this one did not is told. */
+function changeLines({ now, before }: SyncChange): string[] {
+  if (now === null) return [];
+  const lines = [`guard: ${now.guard}${now.protect ? '; the ledger is append-only' : ''}`];
+  if (before !== null && before.guard !== now.guard) lines.push(`  it was ${before.guard} before`);
+  if (before?.protect === true && !now.protect) {
+    lines.push('  the ledger is no longer append-only: --protect was not given');
+  }
+  return lines;
+}
+
+async function status(options: StatusOptions): Promise<ExitStatus> {
+  const trueup = await openTrueup({ ...toTrueupOptions(options), readOnly: true });
+  try {
+    const found = await trueup.syncStatus();
+    print(options.json === true ? JSON.stringify({ type: 'syncStatus', ...found }) : lines(found));
+    const sound = found.triggers.every(({ state }) => state === 'installed');
+    return sound && found.waitingFailures === 0 ? EXIT.ok : EXIT.drift;
+  } finally {
+    await trueup.close();
+  }
+}
+
+const STATES: Readonly<Record<SyncStatus['state'], string>> = {
   installed: 'installed',
-  missing: 'not installed: trueup sync install',
-  disabled: 'installed but disabled: trueup sync install',
-  changed: 'not the one that this mapping asks for: trueup sync install',
+  missing: 'not installed',
+  disabled: 'installed but disabled',
+  changed: 'not the one that this mapping asks for',
 };
 
 function lines(found: SyncStatus): string {
@@ -84,10 +137,23 @@ function lines(found: SyncStatus): string {
       ? 'failures waiting: 0'
       : `failures waiting: ${String(found.waitingFailures)}, the oldest since ` +
         `${found.oldestFailure.toISOString()} (${found.sqlStates.join(', ')}): trueup sync heal`;
-  return `${found.ledger}: ${WHAT_TO_DO[found.state]}\n${waiting}`;
+  const told = (state: SyncStatus['state']): string =>
+    `${STATES[state]}${state === 'installed' ? '' : `: ${found.remedy}`}`;
+  const of = (purpose: TriggerStatus['purpose']): string =>
+    found.triggers
+      .filter((one) => one.purpose === purpose)
+      .map((one) => `\n  ${one.trigger} on ${one.table}: ${told(one.state)}`)
+      .join('');
+  return [
+    `${found.ledger}: ${told(found.state)}`,
+    `guard: ${found.guard}${of('guard')}`,
+    `append-only: ${found.protected ? 'yes' : 'no'}${of('protection')}`,
+    waiting,
+  ].join('\n');
 }
 
-async function remove(options: CommonOptions): Promise<ExitStatus> {
+async function remove(options: ChangeOptions): Promise<ExitStatus> {
+  if (options.plan === true) return plan(options, 'remove');
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
   try {
     await trueup.removeSync();

@@ -1,0 +1,71 @@
+import type { ResolvedMapping } from '../mapping/model.js';
+import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.js';
+import type { TriggerDefinition } from './definition.js';
+import { functionName, qualified } from './names.js';
+
+/**
+ * What makes an adopted ledger append-only for every role, also in sessions that skip ordinary
+ * triggers, as SQL text.
+ *
+ * UPDATE and DELETE are refused row by row, unlike in Trueup's own ledger: an ORM that deletes a user
+ * without entries sends a DELETE that meets no row, an upsert that meets no conflict counts as an
+ * UPDATE statement, and both do no harm. Row triggers are also on every partition.
+ */
+export function generateProtection(mapping: ResolvedMapping): TriggerDefinition[] {
+  const { quoted: ledger } = mapping.ledger.table;
+  const name = functionName('protect', ledger);
+  const called = `${qualified(name)}()`;
+  const createFunction = [
+    `CREATE OR REPLACE FUNCTION ${called} RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS ${quoteLiteral(BODY)}`,
+    `REVOKE ALL ON FUNCTION ${called} FROM PUBLIC`,
+    `COMMENT ON FUNCTION ${called} IS ${quoteLiteral(`Trueup: keeps ${ledger} append-only`)}`,
+  ];
+  const trigger = (suffix: string, when: string): TriggerDefinition => ({
+    key: `protection${suffix}`,
+    purpose: 'protection',
+    part: 'ledger',
+    table: mapping.ledger.table,
+    triggerName: `trueup_append_only${suffix}`,
+    functionName: name,
+    body: BODY,
+    always: true,
+    createFunction,
+    createTrigger: [
+      `CREATE OR REPLACE TRIGGER ${quoteIdentifier(`trueup_append_only${suffix}`)} BEFORE ${when} EXECUTE FUNCTION ${called}`,
+      `ALTER TABLE ${ledger} ENABLE ALWAYS TRIGGER ${quoteIdentifier(`trueup_append_only${suffix}`)}`,
+    ],
+  });
+  return [
+    trigger('', `UPDATE OR DELETE ON ${ledger} FOR EACH ROW`),
+    trigger('_all', `TRUNCATE ON ${ledger} FOR EACH STATEMENT`),
+  ];
+}
+
+/** The triggers that keep Trueup's own ledger as it is: migrations made them. */
+export function ownProtection({ ledger }: ResolvedMapping): TriggerDefinition[] {
+  return [
+    {
+      key: 'protection',
+      purpose: 'protection',
+      part: 'ledger',
+      table: ledger.table,
+      triggerName: 'trueup_append_only',
+      functionName: 'refuse_ledger_change',
+      body: null,
+      always: true,
+      createFunction: [],
+      createTrigger: [],
+    },
+  ];
+}
+
+const BODY = `
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'TU003',
+        MESSAGE = format('%s of %I.%I is refused: the ledger is append-only',
+                         TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+        HINT = 'Post a correcting entry instead.';
+END
+`;

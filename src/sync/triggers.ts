@@ -1,0 +1,119 @@
+import { SYNC_TRIGGER } from '../mapping/names.js';
+import type { ResolvedMapping } from '../mapping/model.js';
+import { keepsOwnTables } from '../mapping/own.js';
+import type { Queryable } from '../postgres/database.js';
+import type { TriggerDefinition } from './definition.js';
+import { generateGuards } from './generate-guard.js';
+import { generateProtection, ownProtection } from './generate-protection.js';
+import { generateSync } from './generate.js';
+import { functionName, functionNames } from './names.js';
+import type { Wanted } from './options.js';
+import * as statements from './statements.js';
+
+/** The state of one trigger. `changed`: it, or its function, is not what was installed or is asked for. */
+export type TriggerState = 'installed' | 'missing' | 'disabled' | 'changed';
+
+/** A trigger that has to be there, and how it is. */
+export interface TriggerStatus {
+  /** `sync`, `guard wallet`, `guard profile`, `protection`, `protection_all`. */
+  readonly key: string;
+  readonly purpose: TriggerDefinition['purpose'];
+  /** Schema-qualified and quoted. */
+  readonly table: string;
+  readonly trigger: string;
+  readonly state: TriggerState;
+}
+
+/**
+ * Every trigger that Trueup expects for a mapping with these options, in the order in which their
+ * tables are locked: those of the ledger, the wallet and the profile. Pure.
+ */
+export function expectedTriggers(mapping: ResolvedMapping, wanted: Wanted): TriggerDefinition[] {
+  const own = keepsOwnTables(mapping);
+  return [
+    syncTrigger(mapping),
+    ...(own ? ownProtection(mapping) : wanted.protect ? generateProtection(mapping) : []),
+    ...(wanted.guard === 'off' ? [] : generateGuards(mapping, wanted.guard)),
+  ];
+}
+
+function syncTrigger(mapping: ResolvedMapping): TriggerDefinition {
+  const { body, createFunction, createTrigger } = generateSync(mapping);
+  return {
+    key: 'sync',
+    purpose: 'sync',
+    part: 'ledger',
+    table: mapping.ledger.table,
+    triggerName: SYNC_TRIGGER,
+    functionName: functionName('sync', mapping.ledger.table.quoted),
+    body,
+    always: false,
+    createFunction,
+    createTrigger,
+  };
+}
+
+/** Reads the triggers of Trueup on the tables of a mapping, and those that its functions are on elsewhere. */
+export function readTriggers(
+  session: Queryable,
+  mapping: ResolvedMapping,
+): Promise<readonly statements.TriggerRow[]> {
+  return session.query<statements.TriggerRow>(
+    statements.triggersOf(
+      tablesOf(mapping).map(({ oid }) => oid),
+      functionNames(mapping.ledger.table.quoted),
+    ),
+  );
+}
+
+/**
+ * Compares triggers with what is expected.
+ *
+ * @param recorded how PostgreSQL printed them when they were installed, by their keys; a trigger
+ *   without such a record is compared by its function alone
+ */
+export function statesOf(
+  expected: readonly TriggerDefinition[],
+  found: readonly statements.TriggerRow[],
+  recorded: Readonly<Record<string, string>>,
+): TriggerStatus[] {
+  return expected.map((one) => {
+    const row = found.find(
+      ({ tableOid, name }) => tableOid === one.table.oid && name === one.triggerName,
+    );
+    return {
+      key: one.key,
+      purpose: one.purpose,
+      table: one.table.quoted,
+      trigger: one.triggerName,
+      state: stateOf(one, row, recorded[one.key]),
+    };
+  });
+}
+
+/** What every function of Trueup is set to. */
+const SETTINGS = 'search_path=pg_catalog, pg_temp';
+
+function stateOf(
+  expected: TriggerDefinition,
+  row: statements.TriggerRow | undefined,
+  recorded: string | undefined,
+): TriggerState {
+  if (row === undefined) return 'missing';
+  if ((row.enabled !== 'O' && row.enabled !== 'A') || row.partDisabled) return 'disabled';
+  const same =
+    row.ofTrueup &&
+    row.functionName === expected.functionName &&
+    (expected.body === null || row.body === expected.body) &&
+    row.definer === (expected.purpose !== 'protection') &&
+    row.settings === SETTINGS &&
+    (row.enabled === 'A' || !expected.always) &&
+    (recorded === undefined || recorded === row.definition);
+  return same ? 'installed' : 'changed';
+}
+
+/** The tables of a mapping in the order in which an entry writes them. */
+export function tablesOf(mapping: ResolvedMapping): ResolvedMapping['ledger']['table'][] {
+  const { ledger, wallet, profile } = mapping;
+  return [ledger.table, wallet.table, ...(profile === undefined ? [] : [profile.table])];
+}
