@@ -4,6 +4,7 @@
  * @module
  */
 export { openTrueup, migrateDatabase } from './engine/open.js';
+export { proposeMapping, type ProposeOptions } from './engine/adopt.js';
 export { Trueup } from './engine/trueup.js';
 export type { TrueupEvents } from './engine/trueup.js';
 export type { TrueupOptions } from './engine/connect.js';
@@ -49,6 +50,14 @@ export type { HoldsPage, HoldsRequest } from './ledger/reads/holds.js';
 export type { SpendingLimit, SpendingLimitRequest, WalletLimits } from './ledger/settings.js';
 export type { PosterOptions } from './ledger/poster.js';
 export type { OpenWalletRequest } from './ledger/wallets.js';
+export type {
+  Proposal,
+  Proposals,
+  ProposedColumn,
+  ProposedLack,
+  ProposedPart,
+  RunnerUp,
+} from './mapping/propose/proposal.js';
 export { OWN_MAPPING } from './mapping/own.js';
 export type { Mapping } from './mapping/schema.js';
 export type { HealResult } from './reconcile/heal.js';
