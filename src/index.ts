@@ -56,8 +56,8 @@ export type {
   ProposedColumn,
   ProposedLack,
   ProposedPart,
-  RunnerUp,
 } from './mapping/propose/proposal.js';
+export type { RunnerUp } from './mapping/propose/runners-up.js';
 export { OWN_MAPPING } from './mapping/own.js';
 export type { Mapping } from './mapping/schema.js';
 export type { HealResult } from './reconcile/heal.js';

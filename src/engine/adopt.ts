@@ -66,18 +66,22 @@ async function sharedProfile(look: () => Promise<void>): Promise<string | null> 
   }
 }
 
+/** Columns of the wallet that mean something only with a profile. */
+const PROFILE_ROLES: readonly string[] = ['profile', 'currency', 'primary'];
+
 function withoutProfile(proposal: Proposal, why: string): Proposal {
   const { ledger, wallet } = proposal.mapping;
-  const { profile: _, ...rest } = wallet;
+  const left: Record<string, unknown> = { ...wallet };
+  for (const role of PROFILE_ROLES) Reflect.deleteProperty(left, role);
   const parts = proposal.parts.flatMap((part) => {
     if (part.part === 'profile') return [];
     const columns = part.columns.filter(
-      ({ role }) => part.part !== 'wallet' || !['profile', 'currency', 'primary'].includes(role),
+      ({ role }) => part.part !== 'wallet' || !PROFILE_ROLES.includes(role),
     );
     return [{ ...part, columns }];
   });
   const notes = [`the profile part was left out: ${why}`, ...proposal.notes];
-  return { ...proposal, mapping: { ledger, wallet: rest }, parts, notes };
+  return { ...proposal, mapping: { ledger, wallet: left as typeof wallet }, parts, notes };
 }
 
 function nothingToAdopt({ runnersUp, looked }: Proposals): TrueupError {

@@ -7,12 +7,12 @@ import { example } from '../cli/fixture.js';
 /** The two examples that lie beside the project: exactly the mappings that lie with them. */
 
 for (const name of ['deltacrown', 'czech-bank']) {
-  const { describe, read, config } = example(name);
-  describe(`the example ${name}`, async () => {
-    const db = await createDatabase('empty');
+  const { describe, config, ...files } = example(name);
+  const db = await createDatabase('empty');
 
+  describe(`the example ${name}`, () => {
     test('its own mapping is proposed, key by key', async () => {
-      await db.run(read('schema.sql').toString());
+      await db.run(files.read('schema.sql').toString());
       const { proposals } = await proposeMapping({ databaseUrl: db.url });
       const wanted: unknown = JSON.parse(readFileSync(config, 'utf8'));
       expect(proposals[0]?.mapping).toEqual(wanted);

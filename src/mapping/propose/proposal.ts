@@ -1,10 +1,11 @@
-import type { Catalog, CatalogTable } from '../catalog.js';
+import type { Catalog } from '../catalog.js';
 import type { Mapping } from '../schema.js';
-import { joinTableName } from '../../postgres/identifiers.js';
 import { Candidates, type Pair, type ProfileCandidate, type Rejected } from './candidates.js';
-import type { Clue, Played, Unplayed } from './columns.js';
+import type { Played } from './columns.js';
 import { fit, type Choice, type Fitted } from './fitting.js';
 import { notesOn } from './notes.js';
+import { runnersUp, tableName, type RunnerUp } from './runners-up.js';
+import type { Shape } from './shapes.js';
 import type { PartName } from './roles.js';
 
 /** What a proposal consists of: a mapping, and for each guess in it what speaks for it. */
@@ -35,13 +36,6 @@ export interface ProposedPart {
   readonly lacks: readonly ProposedLack[];
 }
 
-/** A table that was not chosen. */
-export interface RunnerUp {
-  readonly part: PartName;
-  readonly table: string;
-  readonly against: readonly string[];
-}
-
 /** A mapping that fits the catalog, and why it was made like this. */
 export interface Proposal {
   readonly mapping: Mapping;
@@ -63,9 +57,6 @@ export interface Proposals {
 
 /** A person chooses among so many. */
 const MOST_PROPOSALS = 9;
-
-/** So many runners-up are told for each part. */
-const MOST_RUNNERS_UP = 3;
 
 /** Proposes mappings for a catalog. Pure: the same catalog, the same proposals in the same order. */
 export function propose(catalog: Catalog): Proposals {
@@ -117,41 +108,22 @@ function misfit(pair: Pair, fault: string): Rejected {
   return { part, table: pair[part].table, why: fault, score: pair.score };
 }
 
-function toProposal(choice: Choice): Proposal {
-  const { pair, profile, fitted } = choice;
+function toProposal({ pair, profile, fitted }: Choice): Proposal {
   const parts = [
-    toPart('ledger', pair.ledger.table, fitted.ledger, pair.ledger.unplayed, pair.clues, fitted),
-    toPart(
-      'wallet',
-      pair.wallet.table,
-      fitted.wallet,
-      pair.wallet.unplayed,
-      pair.wallet.clues,
-      fitted,
-    ),
+    toPart({ ...pair.ledger, clues: pair.clues }, fitted.ledger, fitted),
+    toPart(pair.wallet, fitted.wallet, fitted),
     ...(profile === undefined || fitted.profile === undefined
       ? []
-      : [
-          toPart(
-            'profile',
-            profile.profile.table,
-            fitted.profile,
-            profile.profile.unplayed,
-            profile.profile.clues,
-            fitted,
-          ),
-        ]),
+      : [toPart(profile.profile, fitted.profile, fitted)]),
   ];
   const score = pair.score + (fitted.profile === undefined ? 0 : (profile?.score ?? 0));
-  return { mapping: toMapping(parts), parts, notes: notesOn(choice), score };
+  const notes = notesOn({ pair, profile, fitted });
+  return { mapping: toMapping(parts), parts, notes, score };
 }
 
 function toPart(
-  part: PartName,
-  table: CatalogTable,
+  { part, table, clues, unplayed }: Shape,
   played: readonly Played[],
-  unplayed: readonly Unplayed[],
-  clues: readonly Clue[],
   { dropped }: Fitted,
 ): ProposedPart {
   const lost = [...dropped]
@@ -196,106 +168,3 @@ function toMapping(parts: readonly ProposedPart[]): Mapping {
     ]),
   ) as unknown as Mapping;
 }
-
-/** Without its schema only where every role finds it like this, as a rule: in `public`. */
-export function tableName({ schema, name, visible }: CatalogTable): string {
-  return joinTableName(schema === 'public' && visible ? undefined : schema, name);
-}
-
-function runnersUp(
-  best: Choice | undefined,
-  candidates: Candidates,
-  unfit: readonly Rejected[],
-): RunnerUp[] {
-  const used = new Set(
-    best === undefined
-      ? []
-      : [best.pair.ledger, best.pair.wallet, best.profile?.profile].map((one) => one?.table.oid),
-  );
-  const profiles =
-    best === undefined ? { found: [], rejected: [] } : candidates.profilesOf(best.pair);
-  const all = [
-    ...(best === undefined ? [] : otherPairs(best, candidates.pairs)),
-    ...profiles.found.map(({ profile, score }) => ({
-      part: 'profile' as const,
-      table: profile.table,
-      against: lacking(
-        profile.clues,
-        best?.profile?.profile.clues ?? [],
-        score,
-        best?.profile?.score,
-      ),
-    })),
-    ...[...unfit, ...candidates.rejected, ...profiles.rejected].map(({ why, ...rest }) => ({
-      ...rest,
-      against: [why],
-    })),
-  ];
-  const told = new Set<string>();
-  const counts = new Map<PartName, number>();
-  return all.flatMap(({ part, table, against }) => {
-    const key = `${part} ${table.oid}`;
-    const count = counts.get(part) ?? 0;
-    if (used.has(table.oid) || told.has(key) || count >= MOST_RUNNERS_UP) return [];
-    told.add(key);
-    counts.set(part, count + 1);
-    return [{ part, table: tableName(table), against }];
-  });
-}
-
-function otherPairs(
-  best: Choice,
-  pairs: readonly Pair[],
-): { part: PartName; table: CatalogTable; against: string[] }[] {
-  const { ledger, wallet, clues, score } = best.pair;
-  return pairs.flatMap((pair) => [
-    ...(pair.wallet.table === wallet.table && pair.ledger.table !== ledger.table
-      ? [
-          {
-            part: 'ledger' as const,
-            table: pair.ledger.table,
-            against: lacking(pair.clues, clues, pair.score, score),
-          },
-        ]
-      : []),
-    ...(pair.wallet.table === wallet.table
-      ? []
-      : [
-          {
-            part: 'wallet' as const,
-            table: pair.wallet.table,
-            against: lacking(
-              [...pair.wallet.clues, ...pair.clues],
-              [...wallet.clues, ...clues],
-              pair.score,
-              score,
-            ),
-          },
-        ]),
-  ]);
-}
-
-/** What speaks against a candidate beside the one that was chosen. */
-function lacking(
-  clues: readonly Clue[],
-  best: readonly Clue[],
-  score: number,
-  bestScore: number | undefined,
-): string[] {
-  if (score === bestScore) return ['just as likely: the first by name was taken'];
-  const pointsFor = (key: string): number =>
-    clues.filter((clue) => clue.key === key).reduce((total, { points }) => total + points, 0);
-  const missing = best
-    .filter(
-      ({ key, points }) => points > 0 && pointsFor(key) <= 0 && !['index', 'id'].includes(key),
-    )
-    .map(({ key }) => LACKS[key] ?? `no ${key}`);
-  const against = clues.filter(({ points }) => points < 0).map(({ text }) => text);
-  const reasons = [...new Set([...against, ...missing])];
-  return reasons.length > 0 ? reasons : ['its names and keys say less'];
-}
-
-const LACKS: Readonly<Record<string, string>> = {
-  name: 'its name does not say so',
-  link: 'no link',
-};

@@ -8,16 +8,15 @@ import {
   type Unplayed,
 } from './columns.js';
 import { ID_KINDS, keyOf, type Link } from './links.js';
+import { AMOUNT, LEDGER_ROLES } from './ledger-roles.js';
+import { OTHER_WALLET_WORDS, type PartName, type Role } from './roles.js';
 import {
-  AMOUNT,
-  OTHER_WALLET_WORDS,
-  ROLES,
+  PROFILE_ROLES,
   SEVERAL_WALLETS,
   shownBalance,
   USER,
-  type PartName,
-  type Role,
-} from './roles.js';
+  WALLET_ROLES,
+} from './wallet-roles.js';
 import { likeness, wordsOf } from './words.js';
 
 /** A table seen as one part of an economy: which column would play what, and what speaks for it. */
@@ -74,7 +73,7 @@ export function ledgerShape(table: CatalogTable): Shape | undefined {
   if (amount === undefined && !sides) return undefined;
   const id = entryId(table);
   const taken = new Set([...keys, id?.name ?? '', amount?.column.name ?? '']);
-  const { played, unplayed, clues } = play(table, ROLES.ledger, taken);
+  const { played, unplayed, clues } = play(table, LEDGER_ROLES, taken);
   const clash =
     amount === undefined || (sides && likeness(amount.column.name, SIDES) > 0)
       ? 'debit and credit stand in two columns, and Trueup needs one amount with a sign'
@@ -143,7 +142,7 @@ function entryId(table: CatalogTable): CatalogColumn | undefined {
 /** A table as a wallet; undefined where nothing in it looks like a balance. */
 export function walletShape(table: CatalogTable, key: CatalogColumn): Shape | undefined {
   const taken = new Set([...foreignColumns(table), key.name]);
-  const { played, unplayed, clues } = play(table, ROLES.wallet, taken);
+  const { played, unplayed, clues } = play(table, WALLET_ROLES, taken);
   const balance = played.find(({ role }) => role === 'balance');
   const lack = unplayed.find(({ role }) => role === 'balance');
   if (balance === undefined && (lack?.because.length ?? 0) === 0) return undefined;
@@ -208,7 +207,7 @@ export function profileShape(link: Link, balance: CatalogColumn): Shape | undefi
   const { target: table, key, column, how } = link;
   const keys = foreignColumns(table);
   const taken = new Set([...keys, key.name]);
-  const roles = [shownBalance(wordsOf(balance.name)), ...ROLES.profile];
+  const roles = [shownBalance(wordsOf(balance.name)), ...PROFILE_ROLES];
   const { played, unplayed, clues } = play(table, roles, taken);
   if (!played.some(({ role }) => role === 'balance' || role === 'lifetimeEarnings'))
     return undefined;
