@@ -68,6 +68,13 @@ export type {
   ReconcileProgress,
   ReconcileSummary,
 } from './reconcile/options.js';
+export type { NoOpening, Opening, OpeningChange } from './core/opening.js';
+export type { FindOpeningOptions, OpeningPlan, PlannedOpening } from './reconcile/opening.js';
+export type {
+  OpeningProblem,
+  OpeningSummary,
+  PostOpeningOptions,
+} from './reconcile/opening-post.js';
 export type { BalanceDrift, CachedCoins, SyncResult } from './reconcile/services.js';
 export type { SyncStatus } from './sync/sync.js';
 export { VERSION } from './version.js';

@@ -13,8 +13,9 @@ import { ask, processDialog, type Dialog } from '../ask.js';
 import { interruptible } from '../interrupt.js';
 import { findingLine, summaryJson, summaryLines } from '../output.js';
 import { progressView } from '../progress.js';
-import { withCommonOptions, type CommonOptions } from '../shared.js';
+import { positiveIntegerTo, withCommonOptions, type CommonOptions } from '../shared.js';
 import { refuseExisting, writeConfig } from '../write-config.js';
+import { adoptOpenings, type OpeningOptions } from './adopt-opening.js';
 
 /** What `trueup adopt` can be told. */
 export interface AdoptOptions extends CommonOptions {
@@ -26,6 +27,9 @@ export interface AdoptOptions extends CommonOptions {
   readonly check?: boolean;
   readonly quiet?: boolean;
 }
+
+/** Options of both, as commander gives them. */
+type AllOptions = AdoptOptions & OpeningOptions & { readonly openingBalances?: boolean };
 
 /** So many findings are shown; there may be millions. */
 const SHOWN_FINDINGS = 10;
@@ -46,13 +50,40 @@ export function addAdopt(program: Command, setStatus: (status: ExitStatus) => vo
     .option('--no-check', 'do not compare the caches with the ledger')
     .option('--json', 'JSON Lines on stdout; asks nothing')
     .option('--quiet', 'no progress')
+    .option('--opening-balances', 'instead: give wallets that have coins and no history an entry')
+    .option('--dry-run', 'with --opening-balances: show them only (status 2 where there are any)')
+    .option('--reason <reason>', 'with --opening-balances: default opening_balance')
+    .option(
+      '--batch-size <n>',
+      'with --opening-balances: wallets a transaction (default: 500)',
+      positiveIntegerTo(10_000),
+    )
     .addHelpText('after', EXIT_STATUSES)
-    .action(async (options: AdoptOptions, command: Command) => {
+    .action(async (options: AllOptions, command: Command) => {
+      refuseMixed(options, command);
+      const dialog = processDialog({ json: options.json ?? false });
+      if (options.openingBalances === true) {
+        setStatus(await adoptOpenings(options, dialog));
+        return;
+      }
       if (options.output !== undefined && options.config !== undefined) {
         command.error('error: --output and --config both name the file to write: give one');
       }
-      setStatus(await adopt(options, processDialog({ json: options.json ?? false })));
+      setStatus(await adopt(options, dialog));
     });
+}
+
+/** Options of one job make no sense with the other, and whoever gives them means something else. */
+function refuseMixed(options: AllOptions, command: Command): void {
+  const { openingBalances, output, force, check, dryRun, reason, batchSize } = options;
+  const ofProposal = output !== undefined || force === true || check === false;
+  const ofOpenings = dryRun === true || reason !== undefined || batchSize !== undefined;
+  if (openingBalances === true && ofProposal) {
+    command.error('error: --output, --force and --no-check do not go with --opening-balances');
+  }
+  if (openingBalances !== true && ofOpenings) {
+    command.error('error: --dry-run, --reason and --batch-size need --opening-balances');
+  }
 }
 
 /** Proposes a mapping, lets a person decide, writes it, and looks how much has drifted. */
