@@ -33,7 +33,8 @@ const SETTLED = [
   '6 11 11 | 11 11',
 ];
 
-const open = (mapping: Mapping = economy.mapping): Promise<Trueup> => db.trueup({ config: mapping });
+const open = (mapping: Mapping = economy.mapping): Promise<Trueup> =>
+  db.trueup({ config: mapping });
 
 function entries(): Promise<string[]> {
   return db
