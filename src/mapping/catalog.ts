@@ -1,12 +1,15 @@
 import type { Queryable } from '../postgres/database.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Column, Table } from './model.js';
+import { wordsOf } from './propose/words.js';
 import { toColumn } from './resolve.js';
 import * as statements from './catalog-statements.js';
 
 /** What the catalog says of a whole database, as far as a proposal needs it. */
 
 export interface CatalogColumn extends Column {
+  /** The words of its name. */
+  readonly words: readonly string[];
   /** This role may read it. */
   readonly readable: boolean;
   /** The database numbers it. */
@@ -32,6 +35,8 @@ export interface CatalogForeignKey {
 export interface CatalogTable extends Table {
   /** pg_class.relkind. */
   readonly kind: string;
+  /** The words of its name. */
+  readonly words: readonly string[];
   readonly visible: boolean;
   readonly readable: boolean;
   readonly rowsHidden: boolean;
@@ -63,6 +68,7 @@ export async function readCatalog(session: Queryable): Promise<Catalog> {
       };
       return {
         ...row,
+        words: wordsOf(row.name),
         quoted: `${quoteIdentifier(row.schema)}.${quoteIdentifier(row.name)}`,
         columns: (of.columns.get(row.oid) ?? []).map((column) => toCatalogColumn(column, facts)),
         foreignKeys: of.keys.get(row.oid) ?? [],
@@ -108,6 +114,7 @@ function toCatalogColumn(
   });
   return {
     ...column,
+    words: wordsOf(name),
     readable: row.readable,
     identity: row.identity,
     primaryKey: alone.some(({ primary }) => primary),

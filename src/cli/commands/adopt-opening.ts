@@ -54,7 +54,9 @@ export async function adoptOpenings(options: OpeningOptions, dialog: Dialog): Pr
     }
   }
   // With an obstacle it refuses, and then nothing may have been made before.
-  const summary = await withTrueup(options, obstacle !== '', (trueup) => post(trueup, plan, options, dialog));
+  const summary = await withTrueup(options, obstacle !== '', (trueup) =>
+    post(trueup, plan, options, dialog),
+  );
   dialog.print(
     json ? JSON.stringify({ type: 'summary', ...summary }) : openingSummaryLine(summary),
   );

@@ -2,6 +2,7 @@ import { RELATION_KINDS } from '../resolve.js';
 import type { CatalogColumn, CatalogTable } from '../catalog.js';
 import type { Role } from './roles.js';
 import { LEFTOVER_WORDS, PAPER_WORDS, TABLE_WORDS, type PartName } from './roles.js';
+import { BALANCE } from './wallet-roles.js';
 import { likeness, wordsOf } from './words.js';
 
 /** What speaks for or against a guess: points, and the reason in words. */
@@ -40,14 +41,14 @@ export function findColumn(table: CatalogTable, role: Role, taken: ReadonlySet<s
   let best: Played | undefined;
   for (const column of table.columns) {
     if (taken.has(column.name)) continue;
-    const points = likeness(column.name, role);
+    const points = likeness(column.words, role);
     if (points < role.least) continue;
     const fault = faultOf(column, role);
     if (fault !== undefined) {
       // Every table has a "date" that is no timestamp; only what is nearly it is worth a word.
       if (points >= 7) rejected.push(`${column.quoted} ${fault}`);
     } else if (points > (best?.points ?? 0)) {
-      const because = `${column.type}, its name says ${saying(column.name, role)}`;
+      const because = `${column.type}, its name says ${saying(column.words, role)}`;
       best = { role: role.role, column, points, because };
     }
   }
@@ -67,10 +68,10 @@ function faultOf(column: CatalogColumn, role: Role): string | undefined {
 }
 
 /** The phrase of a vocabulary that a name says best. */
-function saying(name: string, { good, never }: Role): string {
+function saying(words: readonly string[], { good, never }: Role): string {
   let best = { phrase: '', points: 0 };
   for (const [phrase, points] of good) {
-    const found = likeness(name, { good: [[phrase, points]], never });
+    const found = likeness(words, { good: [[phrase, points]], never });
     if (found > best.points) best = { phrase, points: found };
   }
   return JSON.stringify(best.phrase);
@@ -78,7 +79,7 @@ function saying(name: string, { good, never }: Role): string {
 
 /** What the name of a table says. */
 export function nameClues(table: CatalogTable, part: PartName): Clue[] {
-  const words = wordsOf(table.name);
+  const { words } = table;
   const squeezed = words.join('');
   const clues: Clue[] = [];
   const found = TABLE_WORDS[part]
@@ -102,6 +103,17 @@ export function nameClues(table: CatalogTable, part: PartName): Clue[] {
     });
   }
   return clues;
+}
+
+/** How much a table looks as if it held coins, at a glance. */
+export function coinPoints(table: CatalogTable): number {
+  const best = Math.max(0, ...table.columns.map(({ words }) => likeness(words, BALANCE)));
+  const name = Math.max(
+    ...(['wallet', 'profile'] as const).map((part) =>
+      nameClues(table, part).reduce((total, { points }) => total + points, 0),
+    ),
+  );
+  return best + name;
 }
 
 /** Why a relation can play no part at all. */

@@ -1,5 +1,5 @@
 import type { Catalog, CatalogColumn, CatalogTable } from '../catalog.js';
-import { wordsOf } from './words.js';
+import { coinPoints } from './columns.js';
 
 /** Which columns name rows of which other tables: by a foreign key, else by their names. */
 
@@ -33,21 +33,26 @@ const BARE_WORDS = new Set([
 /** The links of a whole catalog, found on demand. */
 export class Links {
   readonly #byOid: ReadonlyMap<string, CatalogTable>;
-  readonly #tables: readonly { readonly table: CatalogTable; readonly words: readonly string[] }[];
-  /** What unique columns name, and where they are. */
-  readonly #sharing = new Map<string, { table: CatalogTable; key: CatalogColumn }[]>();
-  readonly #named = new Map<string, readonly CatalogTable[]>();
+  readonly #catalog: Catalog;
+  /** What unique columns name, and where they are: the likeliest to hold coins first. */
+  readonly #sharing: ReadonlyMap<string, readonly Shared[]>;
+  /** Tables by a name, with the column that names their rows; the likeliest first. */
+  readonly #named = new Map<string, readonly Shared[]>();
 
   constructor(catalog: Catalog) {
     this.#byOid = new Map(catalog.map((table) => [table.oid, table]));
-    this.#tables = catalog.map((table) => ({ table, words: wordsOf(table.name) }));
+    this.#catalog = catalog;
+    const sharing = new Map<string, Shared[]>();
     for (const table of catalog) {
-      for (const key of table.columns.filter(({ unique }) => unique)) {
-        for (const name of namesOf(table, key)) {
-          this.#sharing.set(name, [...(this.#sharing.get(name) ?? []), { table, key }]);
+      for (const key of table.columns) {
+        for (const name of key.unique ? namesOf(table, key) : []) {
+          const others = sharing.get(name) ?? [];
+          others.push({ table, key });
+          sharing.set(name, others);
         }
       }
     }
+    this.#sharing = new Map([...sharing].map(([name, all]) => [name, likeliest(all, () => 0)]));
   }
 
   /** Every link of a table to another one. */
@@ -85,44 +90,67 @@ export class Links {
   }
 
   #byName(table: CatalogTable, column: CatalogColumn): Link[] {
-    const stem = stemOf(column.name);
+    const stem = stemOf(column.words);
     if (stem === '') return [];
-    return this.#tablesNamed(stem, table.schema).flatMap((target) => {
-      const key = keyOf(target) ?? namedKey(target);
-      if (target === table || key?.kind !== column.kind) return [];
+    return this.#tablesNamed(stem, table.schema).flatMap(({ table: target, key }) => {
+      if (target === table || key.kind !== column.kind) return [];
       return [{ column, target, key, how: 'name' as const }];
     });
   }
 
   /** The tables of a name: those of the same schema, and only where it has none those of others. */
-  #tablesNamed(stem: string, schema: string): readonly CatalogTable[] {
-    const memo = `${stem} ${schema}`;
+  #tablesNamed(stem: string, schema: string): readonly Shared[] {
+    const here = this.#search(stem, schema);
+    return here.length > 0 ? here : this.#search(stem, undefined);
+  }
+
+  #search(stem: string, schema: string | undefined): readonly Shared[] {
+    const memo = JSON.stringify([stem, schema]);
     const known = this.#named.get(memo);
     if (known !== undefined) return known;
-    const everywhere = this.#memoized(`${stem} `, () => this.#search(stem));
-    const here = everywhere.filter((table) => table.schema === schema);
-    return this.#memoized(memo, () => (here.length > 0 ? here : everywhere.slice(0, MOST_BY_NAME)));
-  }
-
-  #memoized(key: string, make: () => readonly CatalogTable[]): readonly CatalogTable[] {
-    const known = this.#named.get(key) ?? make();
-    this.#named.set(key, known);
-    return known;
-  }
-
-  #search(stem: string): CatalogTable[] {
-    return this.#tables
-      .filter(({ words }) => words.join('').endsWith(stem) || words.includes(stem))
-      .map(({ table }) => table);
+    const all = this.#catalog.flatMap((table) => {
+      if (schema !== undefined && table.schema !== schema) return [];
+      const key = isNamed(table, stem) > 0 ? (keyOf(table) ?? namedKey(table)) : undefined;
+      return key === undefined ? [] : [{ table, key }];
+    });
+    const found = likeliest(all, (table) => isNamed(table, stem));
+    this.#named.set(memo, found);
+    return found;
   }
 }
 
-/** Tables of other schemas that one name may mean. */
+/** A table, and the column that names its rows. */
+interface Shared {
+  readonly table: CatalogTable;
+  readonly key: CatalogColumn;
+}
+
+/**
+ * Where one word may mean hundreds of tables, so many are looked at: every ledger with every wallet
+ * would be a million pairs.
+ */
 const MOST_BY_NAME = 20;
 
+/** The likeliest to hold coins; of equals the first by name. */
+function likeliest(all: readonly Shared[], points: (table: CatalogTable) => number): Shared[] {
+  if (all.length <= 1) return [...all];
+  return all
+    .map((one) => ({ one, points: points(one.table) + coinPoints(one.table) }))
+    .sort((one, other) => other.points - one.points)
+    .slice(0, MOST_BY_NAME)
+    .map(({ one }) => one);
+}
+
+/** How well a table answers to a name. */
+function isNamed({ words }: CatalogTable, stem: string): number {
+  const name = words.join('');
+  if (name === stem) return 8;
+  if (name.endsWith(stem)) return 5;
+  return words.includes(stem) ? 3 : 0;
+}
+
 /** What a column of this name would name a row of: `wallet_id` and `walletid` a `wallet`; '' nothing. */
-function stemOf(name: string): string {
-  const words = wordsOf(name);
+function stemOf(words: readonly string[]): string {
   const last = words.at(-1) ?? '';
   if (words.length > 1 && ID_WORDS.has(last)) return words.slice(0, -1).join('');
   if (words.length === 1 && last.length > 4 && last.endsWith('id')) return last.slice(0, -2);
@@ -134,26 +162,24 @@ export function keyOf(table: CatalogTable): CatalogColumn | undefined {
   const candidates = table.columns.filter(({ kind, unique }) => unique && ID_KINDS.has(kind));
   return (
     candidates.find(({ primaryKey }) => primaryKey) ??
-    candidates.find(({ name }) => ['id', 'uuid'].includes(wordsOf(name).join(' ')))
+    candidates.find(({ words }) => ['id', 'uuid'].includes(words.join(' ')))
   );
 }
 
 /** What would name the rows, if an index said so: of a view, or of a table without a key. */
 function namedKey(table: CatalogTable): CatalogColumn | undefined {
-  return table.columns.find(
-    ({ name, kind }) => wordsOf(name).join(' ') === 'id' && ID_KINDS.has(kind),
-  );
+  return table.columns.find(({ words, kind }) => words.join(' ') === 'id' && ID_KINDS.has(kind));
 }
 
 /** What a column names, as comparable text: the ends of its foreign keys, else the word of its own name. */
-function namesOf(table: CatalogTable, { name, kind, primaryKey }: CatalogColumn): string[] {
+function namesOf(table: CatalogTable, { name, words, kind, primaryKey }: CatalogColumn): string[] {
   if (!ID_KINDS.has(kind)) return [];
   const ends = table.foreignKeys
     .filter(({ columns }) => columns.length === 1 && columns[0] === name)
     .map(({ target, targetColumns }) => `key ${target} ${targetColumns[0] ?? ''}`);
   if (ends.length > 0) return ends;
-  const stem = stemOf(name);
+  const stem = stemOf(words);
   // A table's own id may be named after it: wallet_id of the wallets is no link to anything.
-  const own = primaryKey && wordsOf(table.name).join('').endsWith(stem);
+  const own = primaryKey && table.words.join('').endsWith(stem);
   return stem === '' || own ? [] : [`name ${table.schema} ${stem}`];
 }

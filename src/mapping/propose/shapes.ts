@@ -17,7 +17,7 @@ import {
   USER,
   WALLET_ROLES,
 } from './wallet-roles.js';
-import { likeness, wordsOf } from './words.js';
+import { likeness } from './words.js';
 
 /** A table seen as one part of an economy: which column would play what, and what speaks for it. */
 export interface Shape {
@@ -75,7 +75,7 @@ export function ledgerShape(table: CatalogTable): Shape | undefined {
   const taken = new Set([...keys, id?.name ?? '', amount?.column.name ?? '']);
   const { played, unplayed, clues } = play(table, LEDGER_ROLES, taken);
   const clash =
-    amount === undefined || (sides && likeness(amount.column.name, SIDES) > 0)
+    amount === undefined || (sides && likeness(amount.column.words, SIDES) > 0)
       ? 'debit and credit stand in two columns, and Trueup needs one amount with a sign'
       : amount.column.neverNegative
         ? `a condition keeps ${amount.column.quoted} above zero, so it has no sign for coins that go out`
@@ -111,14 +111,14 @@ const SIDES = {
 function debitAndCredit(table: CatalogTable): boolean {
   const numbers = table.columns.filter(({ kind }) => kind === 'integer' || kind === 'numeric');
   return SIDES.good.every((side) =>
-    numbers.some(({ name }) => likeness(name, { good: [side], never: SIDES.never }) >= 4),
+    numbers.some(({ words }) => likeness(words, { good: [side], never: SIDES.never }) >= 4),
   );
 }
 
 function ledgerClues(table: CatalogTable, id: CatalogColumn | undefined): Clue[] {
   const clues: Clue[] = [];
   if (id?.unique === true) clues.push({ key: 'id', points: 2, text: 'each entry has an id' });
-  const status = table.columns.find(({ name }) => wordsOf(name).at(-1) === 'status');
+  const status = table.columns.find(({ words }) => words.at(-1) === 'status');
   if (status !== undefined) {
     const text = `${status.quoted}: what has a status changes, and entries do not`;
     clues.push({ key: 'status', points: -2, text });
@@ -132,7 +132,7 @@ function entryId(table: CatalogTable): CatalogColumn | undefined {
   if (key !== undefined) return key;
   const ids = table.columns.filter(({ kind }) => ID_KINDS.has(kind));
   const named = (column: CatalogColumn): boolean => {
-    const words = wordsOf(column.name);
+    const { words } = column;
     return words.join(' ') === 'id' || (column.partOfKey && words.at(-1) === 'id');
   };
   const own = new Set(foreignColumns(table));
@@ -192,7 +192,7 @@ export function linkClues(link: Link): Clue[] {
 
 /** Why a link cannot be that of entries to their wallets. */
 export function linkFault({ column }: Link): string | undefined {
-  const other = wordsOf(column.name).find((word) => OTHER_WALLET_WORDS.includes(word));
+  const other = column.words.find((word) => OTHER_WALLET_WORDS.includes(word));
   if (other !== undefined) {
     return `${column.quoted} says "${other}": an entry is on one wallet, and names it by one column`;
   }
@@ -207,7 +207,7 @@ export function profileShape(link: Link, balance: CatalogColumn): Shape | undefi
   const { target: table, key, column, how } = link;
   const keys = foreignColumns(table);
   const taken = new Set([...keys, key.name]);
-  const roles = [shownBalance(wordsOf(balance.name)), ...PROFILE_ROLES];
+  const roles = [shownBalance(balance.words), ...PROFILE_ROLES];
   const { played, unplayed, clues } = play(table, roles, taken);
   if (!played.some(({ role }) => role === 'balance' || role === 'lifetimeEarnings'))
     return undefined;

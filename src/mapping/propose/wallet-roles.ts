@@ -40,7 +40,8 @@ const EARNINGS: Role = {
   ],
 };
 
-const BALANCE: Role = {
+/** What a wallet holds. */
+export const BALANCE: Role = {
   role: 'balance',
   kinds: NUMBERS,
   least: 4,

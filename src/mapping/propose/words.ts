@@ -34,11 +34,10 @@ const LONG_PHRASE = 6;
 const LONG_WORD = 6;
 
 /**
- * How much a name looks like a part: the points of its best phrase, less one for every word beside it,
+ * How much the words of a name look like a part: the points of its best phrase, less one for every word beside it,
  * and less two where the phrase is only found inside of a longer word. 0: not at all.
  */
-export function likeness(name: string, { good, never }: Vocabulary): number {
-  const words = wordsOf(name);
+export function likeness(words: readonly string[], { good, never }: Vocabulary): number {
   const squeezed = words.join('');
   const ruledOut = never.some(
     (word) => words.includes(word) || (word.length >= LONG_WORD && squeezed.includes(word)),
