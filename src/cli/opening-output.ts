@@ -20,7 +20,9 @@ export function planLines(plan: OpeningPlan): string {
   return [
     count === 0
       ? 'no wallet that could be given an opening entry'
-      : `${String(count)} wallets hold ${plan.coins} coins and have no history`,
+      : count === 1
+        ? `1 wallet holds ${plan.coins} coins and has no history`
+        : `${String(count)} wallets hold ${plan.coins} coins and have no history`,
     ...plan.examples.map((opening) => `  ${openingLine(opening)}`),
     ...(more > 0 ? [`  ... and ${String(more)} more`] : []),
     ...Object.entries(plan.changes).map(([name, changed]) => changeCount(name, changed)),
@@ -41,14 +43,14 @@ function changeText({ part, field, before, after }: OpeningChange): string {
 
 function changeCount(name: string, changed: number): string {
   const [part = '', field = ''] = name.split('.');
-  return `${String(changed)} times the ${part} ${NAMES[field] ?? field} becomes what the ledger then says`;
+  return `${part} ${NAMES[field] ?? field} becomes what the ledger then says: ${String(changed)} times`;
 }
 
 function leftLines({ left, leftCount }: OpeningPlan): string[] {
   if (leftCount === 0) return [];
   const more = leftCount - left.length;
   return [
-    `${String(leftCount)} wallets without history are left as they are`,
+    `left as they are, also without history: ${String(leftCount)}`,
     ...left.map(({ walletId, message }) => `  wallet ${walletId}: ${message}`),
     ...(more > 0 ? [`  ... and ${String(more)} more`] : []),
   ];

@@ -15,6 +15,12 @@ export interface ProposeOptions extends Pick<
 }
 
 /**
+ * To print defaults and conditions the server opens each table for a moment, and would wait for as
+ * long as somebody rebuilds one of them.
+ */
+const READING = { readOnly: true, settings: { lock_timeout: '5s' } } as const;
+
+/**
  * Reads the catalog of a database and proposes mappings for the ledger, wallets and profiles that it
  * finds there, the likeliest first. It only reads, and needs SELECT on these tables at most; the
  * database need never have seen Trueup.
@@ -25,14 +31,11 @@ export interface ProposeOptions extends Pick<
 export async function proposeMapping(options: ProposeOptions = {}): Promise<Proposals> {
   const connection = await connect(options);
   try {
-    return await connection.database.transaction(
-      async (session) => {
-        const found = propose(await readCatalog(session));
-        if (found.proposals.length === 0) throw nothingToAdopt(found);
-        return await confirmed(session, found, options.lookAtWallets ?? true);
-      },
-      { readOnly: true },
-    );
+    return await connection.database.transaction(async (session) => {
+      const found = propose(await readCatalog(session));
+      if (found.proposals.length === 0) throw nothingToAdopt(found);
+      return await confirmed(session, found, options.lookAtWallets ?? true);
+    }, READING);
   } finally {
     await disconnect(connection);
   }

@@ -47,7 +47,9 @@ export async function adoptOpenings(options: OpeningOptions, dialog: Dialog): Pr
       dialog.say('nothing was changed: agree with --yes, or run this on a terminal to be asked');
       return EXIT.usage;
     }
-    const question = `Post ${String(plan.wallets.length)} opening entries with the reason ${JSON.stringify(plan.reason)}?`;
+    const count = plan.wallets.length;
+    const entries = count === 1 ? 'the opening entry' : `${String(count)} opening entries`;
+    const question = `Post ${entries} with the reason ${JSON.stringify(plan.reason)}?`;
     if (!(await confirm(dialog, question))) {
       dialog.say('nothing was changed');
       return EXIT.incomplete;
