@@ -117,7 +117,7 @@ describe('what is no economy', () => {
     [
       'a shop with orders and points',
       `CREATE TABLE users (id int PRIMARY KEY, email text, points int);
-       CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users, amount numeric(10,2), status text, created_at timestamptz)`,
+       CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users, amount int, status text, created_at timestamptz)`,
       'no ledger with wallets was found',
     ],
     [
