@@ -4,6 +4,7 @@
  * @module
  */
 export { openTrueup, migrateDatabase } from './engine/open.js';
+export { proposeMapping, type ProposeOptions } from './engine/adopt.js';
 export { Trueup } from './engine/trueup.js';
 export type { TrueupEvents } from './engine/trueup.js';
 export type { TrueupOptions } from './engine/connect.js';
@@ -49,6 +50,14 @@ export type { HoldsPage, HoldsRequest } from './ledger/reads/holds.js';
 export type { SpendingLimit, SpendingLimitRequest, WalletLimits } from './ledger/settings.js';
 export type { PosterOptions } from './ledger/poster.js';
 export type { OpenWalletRequest } from './ledger/wallets.js';
+export type {
+  Proposal,
+  Proposals,
+  ProposedColumn,
+  ProposedLack,
+  ProposedPart,
+} from './mapping/propose/proposal.js';
+export type { RunnerUp } from './mapping/propose/runners-up.js';
 export { OWN_MAPPING } from './mapping/own.js';
 export type { Mapping } from './mapping/schema.js';
 export type { HealResult } from './reconcile/heal.js';
@@ -59,6 +68,13 @@ export type {
   ReconcileProgress,
   ReconcileSummary,
 } from './reconcile/options.js';
+export type { NoOpening, Opening, OpeningChange } from './core/opening.js';
+export type { FindOpeningOptions, OpeningPlan, PlannedOpening } from './reconcile/opening.js';
+export type {
+  OpeningProblem,
+  OpeningSummary,
+  PostOpeningOptions,
+} from './reconcile/opening-post.js';
 export type { BalanceDrift, CachedCoins, SyncResult } from './reconcile/services.js';
 export type { SyncChange } from './sync/install.js';
 export { GUARDS, installCommand, type Guard, type InstallOptions } from './sync/options.js';

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, VERSION, type ExitStatus } from '../index.js';
+import { addAdopt } from './commands/adopt.js';
 import { addBench } from './commands/bench.js';
 import { addDemo } from './commands/demo.js';
 import { addMigrate } from './commands/migrate.js';
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(VERSION)
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)');
+  addAdopt(program, setStatus);
   addReconcile(program, setStatus);
   addSync(program, setStatus);
   addMigrate(program, setStatus);

@@ -52,6 +52,12 @@ export function difference(expected: string, cached: string): string | null {
   return formatScaled(scaled(left, scale) - scaled(right, scale), scale);
 }
 
+/** Exact `one + other` of two decimal texts; null as in {@link difference}. */
+export function total(one: string, other: string): string | null {
+  const negated = difference('0', other);
+  return negated === null ? null : difference(one, negated);
+}
+
 function scaled(match: RegExpExecArray, scale: number): bigint {
   const digits = (match[2] ?? '') + (match[3] ?? '').padEnd(scale, '0');
   return match[1] === '-' ? -BigInt(digits) : BigInt(digits);

@@ -5,6 +5,7 @@
 export const ERROR_MEANINGS = {
   amount_not_whole: 'The ledger holds an amount that is not a whole number of coins.',
   closed: 'This Trueup was closed, or is closing, and accepts nothing more.',
+  config_exists: 'There is a mapping file already, and it was not overwritten.',
   config_invalid:
     'The mapping file is not valid JSON, or a part or a column is missing or unknown.',
   config_not_found: 'The mapping file that was named does not exist or cannot be read.',
@@ -19,6 +20,7 @@ export const ERROR_MEANINGS = {
   mapping_mismatch:
     'The mapping names something that the database does not have, or not like this.',
   migration_changed: 'A migration that was applied differs from the file of the same number.',
+  nothing_to_adopt: 'No tables of the database look like a ledger with wallets.',
   outcome_unknown:
     'The connection was lost at the commit, and it cannot be found out whether it happened.',
   overloaded: 'Too many postings wait already; nothing of the call was accepted.',

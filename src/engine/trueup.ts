@@ -16,6 +16,16 @@ import { planMigration } from '../postgres/migrate.js';
 import { heal, type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
+import {
+  findOpeningBalances,
+  type FindOpeningOptions,
+  type OpeningPlan,
+} from '../reconcile/opening.js';
+import {
+  postOpeningBalances,
+  type OpeningSummary,
+  type PostOpeningOptions,
+} from '../reconcile/opening-post.js';
 import { reconcile } from '../reconcile/run.js';
 import * as services from '../reconcile/services.js';
 import { installSync, planSync, removeSync, type SyncChange } from '../sync/install.js';
@@ -201,6 +211,24 @@ export class Trueup extends Reads<TrueupEvents> {
       },
       VERSION,
     );
+  }
+
+  /**
+   * Finds wallets that hold coins and have no history at all, and says what an opening entry for each
+   * would do. Reads only.
+   */
+  findOpeningBalances(options: FindOpeningOptions = {}): Promise<OpeningPlan> {
+    return findOpeningBalances(this.#parts.database, this.mapping, options);
+  }
+
+  /**
+   * Posts the opening entries of a plan; the balance of every wallet stays what it is. Interrupted and
+   * begun again with a new plan, it posts what is still missing.
+   *
+   * @throws TrueupError `feature_off` where columns of the ledger are filled by nobody
+   */
+  postOpeningBalances(plan: OpeningPlan, options?: PostOpeningOptions): Promise<OpeningSummary> {
+    return postOpeningBalances(this.#parts.database, this.mapping, plan, options);
   }
 
   /**

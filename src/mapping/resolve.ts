@@ -135,7 +135,8 @@ async function findTable(
   };
 }
 
-const RELATION_KINDS: Readonly<Record<string, string>> = {
+/** What a relation is that is no table, by its kind in the catalog. */
+export const RELATION_KINDS: Readonly<Record<string, string>> = {
   v: 'a view, and the caches have to be in a table',
   m: 'a materialized view, and the caches have to be in a table',
   f: 'a foreign table, whose rows this server cannot lock',
@@ -161,7 +162,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   xid8: 'xid8',
 };
 
-function toColumn(row: statements.ColumnRow): Column {
+/** A column as the catalog tells it. */
+export function toColumn(row: statements.ColumnRow): Column {
   const kind = KINDS[row.baseType] ?? 'other';
   return {
     name: row.name,

@@ -42,6 +42,12 @@ export function splitTableName(text: string): { schema: string | undefined; tabl
     : { schema: first, table: second };
 }
 
+/** Writes a table's name as {@link splitTableName} reads it: quoted only where it has to be. */
+export function joinTableName(schema: string | undefined, table: string): string {
+  const names = schema === undefined ? [table] : [schema, table];
+  return names.map((name) => (/[".]/.test(name) ? quoteIdentifier(name) : name)).join('.');
+}
+
 function malformed(text: string): TrueupError {
   return new TrueupError('config_invalid', `${JSON.stringify(text)} is not a table name`, {
     hint: 'Write table or schema.table; put a name with dots in double quotes.',

@@ -75,7 +75,8 @@ export async function repairWallets(
   }
 }
 
-function isFaultOfOneUser(error: unknown): boolean {
+/** Whether the fault lies in one user's data (or somebody holds his lock), so that others can go on. */
+export function isFaultOfOneUser(error: unknown): boolean {
   if (isConnectionFailure(error)) return false;
   return isRetryable(error) || FAULTS_OF_ONE_USER.test(sqlStateOf(error) ?? '');
 }

@@ -66,6 +66,18 @@ export function readTriggers(
   );
 }
 
+/** Whether the trigger that follows the ledger stands and fires; what its function does is not looked at. */
+export async function syncStands(
+  session: Queryable,
+  mapping: ResolvedMapping,
+): Promise<'standing' | 'missing' | 'disabled'> {
+  const { oid } = mapping.ledger.table;
+  const rows = await readTriggers(session, mapping);
+  const trigger = rows.find(({ tableOid, name }) => tableOid === oid && name === SYNC_TRIGGER);
+  if (trigger === undefined) return 'missing';
+  return trigger.enabled === 'O' || trigger.enabled === 'A' ? 'standing' : 'disabled';
+}
+
 /**
  * Compares triggers with what is expected.
  *
