@@ -97,3 +97,18 @@ export function immediateForeignKeys(ledgerOid: string, walletOid: string): Stat
     values: [ledgerOid, walletOid],
   };
 }
+
+/**
+ * The statements that drop the sync trigger from other tables than the ledger: from its partitions,
+ * where somebody follows what is written to them directly (trueup doctor says how).
+ */
+export function dropSyncElsewhere(functionName: string): Statement {
+  return {
+    text: `SELECT format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname) AS text
+             FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+             JOIN pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
+            WHERE f.nspname || '.' || p.proname = $1 AND t.tgparentid = 0`,
+    values: [functionName.replaceAll('"', '')],
+  };
+}

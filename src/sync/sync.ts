@@ -88,6 +88,11 @@ export async function removeSync(database: Database, mapping: ResolvedMapping): 
   await database.transaction(async (session) => {
     await session.query(statements.lockInstallations);
     await session.query({ text: definition.dropTrigger });
+    for (const drop of await session.query<{ text: string }>(
+      statements.dropSyncElsewhere(definition.functionName),
+    )) {
+      await session.query(drop);
+    }
     await session.query({ text: definition.dropFunction });
     if (await exists(session, statements.operationsExist)) {
       await session.query(statements.recordRemoval(mapping.ledger.table.quoted));
