@@ -37,6 +37,7 @@ export const CHECKS = {
   sync_failures: 'Their profiles show a wrong balance until they are healed.',
   sync_gaps: 'What was written while the triggers did not stand was not followed.',
   deferred_marks: 'Marked profiles show an older balance until a worker carries them.',
+  activity_failures: 'Their coins moved, and the activity of the application does not show it.',
   holds_overdue: 'Their coins cannot be spent although the time of the hold is over.',
   oldest_transaction:
     'It holds the watermark back: nothing later counts as settled, and dead rows stay.',

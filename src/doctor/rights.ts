@@ -1,5 +1,6 @@
 import { generateSync } from '../sync/generate.js';
-import type { ResolvedMapping } from '../mapping/model.js';
+import type { Column, ResolvedMapping, Table } from '../mapping/model.js';
+import type { Queryable } from '../postgres/database.js';
 import { error, info, ok, orOk, type Context, type Examine } from './model.js';
 import * as statements from './table-statements.js';
 import { tablesOf } from './triggers.js';
@@ -32,40 +33,62 @@ async function roleOf({ session }: Context): Promise<string> {
   return row?.role ?? '';
 }
 
-/** The columns that the triggers and a repair write. */
-function written({ wallet, profile }: ResolvedMapping): { oid: string; name: string }[] {
-  return [wallet, profile].flatMap((part) =>
-    [part?.balance, part?.lifetimeEarnings, part?.updatedAt].flatMap((column) =>
-      part === undefined || column === undefined
-        ? []
-        : [{ oid: part.table.oid, name: column.name }],
+/** The columns that the triggers and a repair write, and those that they read to do so. */
+function columnsOf({ wallet, profile }: ResolvedMapping): {
+  written: statements.NamedColumn[];
+  read: statements.NamedColumn[];
+} {
+  const of = (
+    table: Table | undefined,
+    columns: readonly (Column | undefined)[],
+  ): statements.NamedColumn[] =>
+    columns.flatMap((column) =>
+      table === undefined || column === undefined ? [] : [{ oid: table.oid, name: column.name }],
+    );
+  return {
+    written: [wallet, profile].flatMap((part) =>
+      of(part?.table, [part?.balance, part?.lifetimeEarnings, part?.updatedAt]),
     ),
-  );
+    read: [
+      ...of(wallet.table, [wallet.id, wallet.balance, wallet.lifetimeEarnings]),
+      ...of(wallet.table, [wallet.profile, wallet.primary]),
+      ...of(profile?.table, [profile?.id, profile?.balance, profile?.lifetimeEarnings]),
+    ],
+  };
 }
 
-function columnGrants(rows: readonly statements.ColumnRightRow[], role: string): string[] {
+/** The GRANTs that a role lacks on these columns. */
+async function lackingGrants(
+  session: Queryable,
+  role: { readonly oid: string | null; readonly name: string },
+  right: 'SELECT' | 'UPDATE',
+  columns: readonly statements.NamedColumn[],
+): Promise<string[]> {
+  const rows = await session.query<statements.ColumnRightRow>(
+    statements.columnRights(role.oid, right, columns),
+  );
   const byTable = new Map<string, string[]>();
   for (const { table, column, may } of rows) {
     if (!may) byTable.set(table, [...(byTable.get(table) ?? []), column]);
   }
-  return [...byTable].map(([table, columns]) =>
-    statements.grant(`UPDATE (${columns.join(', ')})`, table, role),
-  );
+  const schemas = new Set(rows.filter(({ usable }) => !usable).map(({ schema }) => schema));
+  return [
+    ...[...schemas].map((schema) => statements.grant('USAGE', `SCHEMA ${schema}`, role.name)),
+    ...[...byTable].map(([table, names]) =>
+      statements.grant(`${right} (${names.join(', ')})`, table, role.name),
+    ),
+  ];
 }
 
 const rightToRepair: Examine = async (context) => {
   const role = await roleOf(context);
-  const pending = context.mapping.wallet.pendingBalance;
+  const { table, pendingBalance: pending } = context.mapping.wallet;
   const columns = [
-    ...written(context.mapping),
-    ...(pending === undefined
-      ? []
-      : [{ oid: context.mapping.wallet.table.oid, name: pending.name }]),
+    ...columnsOf(context.mapping).written,
+    ...(pending === undefined ? [] : [{ oid: table.oid, name: pending.name }]),
   ];
-  const caches = columnGrants(
-    await context.session.query<statements.ColumnRightRow>(statements.mayUpdate(null, columns)),
-    role,
-  );
+  const me = { oid: null, name: role };
+  const caches = await lackingGrants(context.session, me, 'UPDATE', columns);
   const records = await context.session.query<statements.RecordRightRow>(statements.mayRecord);
   const closed = records.filter(({ may }) => !may);
   const grants = [
@@ -104,15 +127,17 @@ const syncOwner: Examine = async (context) => {
     statements.syncOwner(functionName, tablesOf(context)),
   );
   if (owner === undefined) return [ok('nothing: there is no sync function')];
-  const lacking = columnGrants(
-    await session.query<statements.ColumnRightRow>(
-      statements.mayUpdate(owner.oid, written(mapping)),
-    ),
-    owner.role,
-  );
+  const { read, written } = columnsOf(mapping);
+  const as = { oid: owner.oid, name: owner.role };
+  const lacking = new Set([
+    ...(await lackingGrants(session, as, 'SELECT', read)),
+    ...(await lackingGrants(session, as, 'UPDATE', written)),
+  ]);
   return orOk(
     [
-      ...lacking.map((grant) => error(`its owner ${owner.role} may not write every cache`, grant)),
+      ...[...lacking].map((grant) =>
+        error(`its owner ${owner.role} may not read and write every cache`, grant),
+      ),
       ...owner.hidden.map((table) =>
         error(
           `policies hide rows of ${table} from its owner ${owner.role}`,

@@ -93,27 +93,37 @@ export function resetAutovacuum(table: string): string {
   return `ALTER TABLE ${table} RESET (autovacuum_enabled)`;
 }
 
-export interface ColumnRightRow {
-  readonly table: string;
-  readonly column: string;
-  readonly may: boolean;
+/** A column of a table by its oid. */
+export interface NamedColumn {
+  readonly oid: string;
+  readonly name: string;
 }
 
-/** Whether a role (null: that of this session) may update these columns. */
-export function mayUpdate(
+export interface ColumnRightRow {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
+  /** The right on the column. */
+  readonly may: boolean;
+  /** The right to use its schema. */
+  readonly usable: boolean;
+}
+
+/** Whether a role (null: that of this session) may read or update these columns. */
+export function columnRights(
   role: string | null,
-  columns: readonly { oid: string; name: string }[],
+  right: 'SELECT' | 'UPDATE',
+  columns: readonly NamedColumn[],
 ): Statement {
   return {
     text: `SELECT format('%I.%I', n.nspname, c.relname) AS table, format('%I', w.name) AS column,
-                  has_column_privilege(coalesce($1::oid, (SELECT oid FROM pg_roles WHERE rolname = current_user)),
-                                       w.oid, w.name, 'UPDATE')
-                  AND has_schema_privilege(coalesce($1::oid, (SELECT oid FROM pg_roles WHERE rolname = current_user)),
-                                           n.oid, 'USAGE') AS may
-             FROM unnest($2::oid[], $3::text[]) WITH ORDINALITY AS w (oid, name, place)
+                  has_column_privilege(r.oid, w.oid, w.name, $2) AS may,
+                  has_schema_privilege(r.oid, n.oid, 'USAGE') AS usable, format('%I', n.nspname) AS schema
+             FROM unnest($3::oid[], $4::text[]) WITH ORDINALITY AS w (oid, name, place)
              JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_roles r ON r.oid = $1::oid OR $1::oid IS NULL AND r.rolname = current_user
             ORDER BY w.place`,
-    values: [role, columns.map(({ oid }) => oid), columns.map(({ name }) => name)],
+    values: [role, right, columns.map(({ oid }) => oid), columns.map(({ name }) => name)],
   };
 }
 

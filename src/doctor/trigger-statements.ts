@@ -127,7 +127,7 @@ export function refusedChanges(ledgerOid: string): Statement {
                     ON t.tgtype & e.bit <> 0
             WHERE t.tgrelid = $1::oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
               AND t.tgtype & 2 <> 0 AND t.tgqual IS NULL AND t.tgattr::text = ''
-              AND f.nspname = 'trueup' AND p.proname LIKE 'refuse%'`,
+              AND f.nspname = 'trueup' AND (p.proname LIKE 'refuse%' OR p.proname LIKE 'protect%')`,
     values: [ledgerOid],
   };
 }

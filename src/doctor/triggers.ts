@@ -197,10 +197,9 @@ const foreign: Examine = async (context) => {
 /** Whether the source of a function assigns to a column, as far as its text tells. */
 function writes(source: string, column: string): boolean {
   const name = column.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(
-    `\\bSET\\b[^;]*(?<![\\w"])"?${name}"?(?!\\w)[^;]*=|\\bNEW\\."?${name}"?\\s*:?=[^=]`,
-    'i',
-  ).test(source);
+  const inUpdate = `\\bSET\\b[^;]*(?<![\\w"])"?${name}"?(?!\\w)[^;]*=`;
+  const inRow = `(?:^|;|\\b(?:BEGIN|THEN|ELSE|LOOP))\\s*NEW\\."?${name}"?\\s*:?=`;
+  return new RegExp(`${inUpdate}|${inRow}`, 'im').test(source);
 }
 
 const rule: Examine = async (context) =>

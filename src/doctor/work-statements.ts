@@ -65,10 +65,25 @@ export function overdueHolds(ledger: string, graceSeconds: number): Statement {
   };
 }
 
-/** Profiles that are marked and not carried yet. */
-export function waitingMarks(ledger: string): Statement {
+export interface WaitingWorkRow {
+  readonly waiting: string;
+  readonly oldest: Date | null;
+}
+
+/** Marks of profiles that no worker has carried for so many seconds. */
+export function waitingMarks(ledger: string, graceSeconds: number): Statement {
   return {
-    text: 'SELECT count(*)::text AS marks FROM trueup.profile_marks WHERE ledger = $1',
+    text: `SELECT count(*)::text AS waiting, min(marked_at) AS oldest FROM trueup.profile_marks
+            WHERE ledger = $1 AND marked_at < clock_timestamp() - make_interval(secs => $2)`,
+    values: [ledger, graceSeconds],
+  };
+}
+
+/** Events that the activity table of the application did not take. */
+export function waitingEvents(ledger: string): Statement {
+  return {
+    text: `SELECT count(*)::text AS waiting, min(failed_at) AS oldest FROM trueup.activity_failures
+            WHERE ledger = $1 AND healed_at IS NULL`,
     values: [ledger],
   };
 }

@@ -18,6 +18,9 @@ import * as statements from './work-statements.js';
 /** How long holds that are overdue may wait for the healer, in seconds. */
 const HOLD_GRACE_SECONDS = 60;
 
+/** How long a marked profile may wait for its worker, in seconds: it carries within one. */
+const MARK_GRACE_SECONDS = 10;
+
 /** More failures, or older ones, than this and nobody seems to heal. */
 const RECOVERY = { failures: 1000, seconds: 600 } as const;
 
@@ -84,12 +87,31 @@ const syncGaps = reading(['sync_gaps', 'sync_installations', 'runs'], async (con
 });
 
 const deferredMarks = reading(['profile_marks'], async (context) => {
-  const [row] = await context.session.query<{ marks: string }>(
-    statements.waitingMarks(keyOf(context)),
+  const [row] = await context.session.query<statements.WaitingWorkRow>(
+    statements.waitingMarks(keyOf(context), MARK_GRACE_SECONDS),
   );
-  const marks = row?.marks ?? '0';
-  if (marks === '0') return [ok('no marked profile waits')];
-  return [warning(`${marks} marks wait to be carried`, 'trueup sync heal')];
+  const oldest = row?.oldest ?? null;
+  if (row === undefined || oldest === null) return [ok('no marked profile waits')];
+  return [
+    warning(
+      `${row.waiting} marks wait for a worker, the oldest since ${oldest.toISOString()}`,
+      'trueup sync heal',
+    ),
+  ];
+});
+
+const activityFailures = reading(['activity_failures'], async (context) => {
+  const [row] = await context.session.query<statements.WaitingWorkRow>(
+    statements.waitingEvents(keyOf(context)),
+  );
+  const oldest = row?.oldest ?? null;
+  if (row === undefined || oldest === null) return [ok('no event waits')];
+  return [
+    warning(
+      `${row.waiting} events of entries wait, the oldest since ${oldest.toISOString()}`,
+      'trueup sync heal',
+    ),
+  ];
 });
 
 const holdsOverdue = reading(['holds'], async (context) => {
@@ -109,5 +131,6 @@ export const workChecks = {
   sync_failures: syncFailures,
   sync_gaps: syncGaps,
   deferred_marks: deferredMarks,
+  activity_failures: activityFailures,
   holds_overdue: holdsOverdue,
 } as const;
