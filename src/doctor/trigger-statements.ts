@@ -50,18 +50,20 @@ export const functionsOfTrueup: Statement = {
 export interface DisabledKeyRow {
   readonly table: string;
   readonly keys: string;
+  readonly remedy: string;
 }
 
 /** Tables whose foreign keys are not checked, because their inner triggers are switched off. */
 export function disabledForeignKeys(tables: readonly string[]): Statement {
   return {
     text: `SELECT format('%I.%I', n.nspname, c.relname) AS table,
-                  string_agg(DISTINCT k.conname::text, ', ') AS keys
+                  string_agg(DISTINCT k.conname::text, ', ') AS keys,
+                  format('ALTER TABLE %I.%I ENABLE TRIGGER ALL', n.nspname, c.relname) AS remedy
              FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
              JOIN pg_namespace n ON n.oid = c.relnamespace
              JOIN pg_constraint k ON k.oid = t.tgconstraint
             WHERE t.tgrelid = ANY ($1::oid[]) AND t.tgisinternal AND t.tgenabled = 'D'
-            GROUP BY 1 ORDER BY 1`,
+            GROUP BY n.nspname, c.relname ORDER BY 1`,
     values: [tables],
   };
 }

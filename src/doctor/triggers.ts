@@ -55,11 +55,8 @@ const enabled: Examine = async (context) => {
       ...replica.map(({ wanted }) =>
         error(`${nameOf(wanted)} fires only in sessions of replication`, wanted.remedy),
       ),
-      ...keys.map(({ table, keys: names }) =>
-        warning(
-          `foreign keys of ${table} are switched off: ${names}`,
-          `ALTER TABLE ${table} ENABLE TRIGGER ALL`,
-        ),
+      ...keys.map(({ table, keys: names, remedy }) =>
+        warning(`foreign keys of ${table} are switched off: ${names}`, remedy),
       ),
     ],
     'they are switched on',

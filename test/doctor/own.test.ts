@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { OWN_MAPPING, type CheckId, type Level } from '../../src/index.js';
+import { readShipped } from '../../src/postgres/shipped.js';
 import { runTrueup, startTrueup } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
 import { complaints, expectMended, linesOf, type Patient } from './support.js';
@@ -15,6 +16,22 @@ const SYNC = await db.value(
 
 test('a database as it was made has nothing to complain about', async () => {
   expect(await complaints(patient)).toEqual([]);
+});
+
+test('what the migrations ship is what is there, read from their text', async () => {
+  const { functions, triggers } = readShipped();
+  const there = await db.rows(
+    `SELECT 'trueup.' || c.relname || ' ' || tgname || ' ' || (tgenabled = 'A')::text AS line
+       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+      WHERE c.relnamespace = 'trueup'::regnamespace AND NOT tgisinternal AND tgname <> 'trueup_sync' ORDER BY 1`,
+  );
+  const read = triggers.map(({ table, name, always }) => `${table} ${name} ${String(always)}`);
+  expect(read.sort()).toEqual(there.map(({ line }) => line));
+  const made = await db.rows(
+    `SELECT 'trueup.' || proname AS name FROM pg_proc
+      WHERE pronamespace = 'trueup'::regnamespace AND proname NOT LIKE 'sync%' ORDER BY 1`,
+  );
+  expect(functions.map(({ name }) => name).sort()).toEqual(made.map(({ name }) => name));
 });
 
 test.each<[string, CheckId, Level, string, string]>([

@@ -39,6 +39,7 @@ describe('plain SQL beside a writer that claims balances', () => {
       { id: '3', amount: 2, after: 10 },
     ]);
     expect(await findings(trueup)).toEqual([]);
+    expect(await trueup.reconcile({ all: true })).toMatchObject({ findings: 0, drifted: 0 });
   });
 
   test('a break before any entry without a claim is found', async () => {
