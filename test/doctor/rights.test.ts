@@ -5,7 +5,7 @@ import { createDatabase } from '../support/database.js';
 import { caches, createEconomy, truth, type Economy } from '../support/economy.js';
 import { apply, expectMended, linesOf, type Patient } from './support.js';
 
-/** What roles may do, and the settings of roles and databases by which triggers are passed. */
+/** What roles may do, and transactions that they leave open. */
 
 const db = await createDatabase('empty');
 const folder = temporaryFolder();
@@ -142,24 +142,7 @@ describe('the owner of the triggers', () => {
   });
 });
 
-describe('settings by which triggers are passed', () => {
-  test('of a role, of a database, and of a role in a database', async () => {
-    await install();
-    const role = await db.role();
-    const replica = 'SET session_replication_role = replica';
-    await db.run(`ALTER ROLE ${role.name} ${replica}; ALTER DATABASE ${db.name} ${replica};
-                  ALTER ROLE ${role.name} IN DATABASE ${db.name} ${replica}`);
-    const whose = (await linesOf(patient, 'replica_setting')).map(({ what }) => what);
-    expect(whose).toEqual(
-      [
-        `every role in database ${db.name}`,
-        `role ${role.name}`,
-        `role ${role.name} in database ${db.name}`,
-      ].map((of) => `sessions of ${of} begin with session_replication_role = replica`),
-    );
-    await expectMended(patient, 'replica_setting', 'error', role.name);
-  });
-
+describe('the setting by which triggers are passed', () => {
   test('a role that may set it by itself is told', async () => {
     const role = await db.role();
     await db.run(`GRANT SET ON PARAMETER session_replication_role TO ${role.name}`);

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { createEconomy, findings } from '../support/economy.js';
 import { privateServer } from '../support/private-server.js';
-import { apply, complaints, linesOf, type Patient } from './support.js';
+import { apply, complaints, expectMended, linesOf, type Patient } from './support.js';
 
 /** What concerns a whole server: it is made to fail on one that no other test uses. */
 
@@ -34,6 +34,22 @@ test('every session begins as one of replication', async () => {
   await apply(patient, line?.remedy ?? null);
   await vi.waitUntil(async () => (await linesOf(patient, 'replica_setting'))[0]?.level === 'ok');
   expect(await complaints(patient)).toEqual([]);
+});
+
+test('sessions of a role, of a database, and of a role in a database begin as ones of replication', async () => {
+  const role = await db.role();
+  const replica = 'SET session_replication_role = replica';
+  await db.run(`ALTER ROLE ${role.name} ${replica}; ALTER DATABASE ${db.name} ${replica};
+                ALTER ROLE ${role.name} IN DATABASE ${db.name} ${replica}`);
+  const whose = (await linesOf(patient, 'replica_setting')).map(({ what }) => what);
+  expect(whose).toEqual(
+    [
+      `every role in database ${db.name}`,
+      `role ${role.name}`,
+      `role ${role.name} in database ${db.name}`,
+    ].map((of) => `sessions of ${of} begin with session_replication_role = replica`),
+  );
+  await expectMended(patient, 'replica_setting', 'error', role.name);
 });
 
 test('a prepared transaction that nobody has ended', async () => {
