@@ -3,8 +3,8 @@
  *
  * @module
  */
-export { openTrueup, migrateDatabase } from './engine/open.js';
 export { proposeMapping, type ProposeOptions } from './engine/adopt.js';
+export { examineDatabase, migrateDatabase, openTrueup, restoreTriggers } from './engine/open.js';
 export { Trueup } from './engine/trueup.js';
 export type { TrueupEvents } from './engine/trueup.js';
 export type { TrueupOptions } from './engine/connect.js';
@@ -15,6 +15,8 @@ export { MAX_AMOUNT } from './core/amount.js';
 export type { Cause, Field, Finding, Part, Tally } from './core/drift.js';
 export { ERROR_MEANINGS, TrueupError } from './core/errors.js';
 export type { ErrorCode } from './core/errors.js';
+export { CHECK_IDS, CHECKS, isCheckId, type CheckId } from './doctor/catalogue.js';
+export type { DoctorFinding, DoctorOptions, DoctorReport, Level } from './doctor/model.js';
 export { EXIT } from './core/exit.js';
 export type { ExitStatus } from './core/exit.js';
 export { REFUSAL_CODES, REFUSAL_MEANINGS } from './core/posting/refusals.js';

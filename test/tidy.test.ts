@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['mapping'],
   ['ledger', 'sync'],
   ['reconcile'],
+  ['doctor'],
   ['engine'],
   ['index.ts'],
   ['bench'],

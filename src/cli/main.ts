@@ -3,6 +3,7 @@ import { EXIT, VERSION, type ExitStatus } from '../index.js';
 import { addAdopt } from './commands/adopt.js';
 import { addBench } from './commands/bench.js';
 import { addDemo } from './commands/demo.js';
+import { addDoctor } from './commands/doctor.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
 import { addSync } from './commands/sync.js';
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addAdopt(program, setStatus);
   addReconcile(program, setStatus);
   addSync(program, setStatus);
+  addDoctor(program, setStatus);
   addMigrate(program, setStatus);
   addDemo(program, setStatus);
   addBench(program, setStatus);

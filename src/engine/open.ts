@@ -5,6 +5,9 @@ import type { Database } from '../postgres/database.js';
 import { migrate, type Migration } from '../postgres/migrate.js';
 import { installSyncOnce } from '../sync/install.js';
 import { connect, disconnect, schemaParts, type TrueupOptions } from './connect.js';
+import { restoreShipped } from '../postgres/shipped.js';
+import { examine } from '../doctor/run.js';
+import type { DoctorOptions, DoctorReport } from '../doctor/model.js';
 import { Trueup } from './trueup.js';
 
 /**
@@ -44,6 +47,42 @@ export async function migrateDatabase(options: TrueupOptions = {}): Promise<Migr
   const { server, database } = await connect(options);
   try {
     return await prepare(database, loaded);
+  } finally {
+    await disconnect({ server, database });
+  }
+}
+
+/**
+ * Puts the triggers and functions of Trueup's own schema back as its migrations made them.
+ *
+ * @returns the triggers, as `name of table`
+ * @throws TrueupError as {@link openTrueup}
+ */
+export async function restoreTriggers(options: TrueupOptions = {}): Promise<string[]> {
+  const loaded = loadMapping(options.config);
+  const { server, database } = await connect(options);
+  try {
+    await prepare(database, loaded);
+    return await restoreShipped(database);
+  } finally {
+    await disconnect({ server, database });
+  }
+}
+
+/**
+ * Looks at everything that caches rely on, and says what is amiss, why it matters and what mends it.
+ * Reads only, also where the mapping does not fit or Trueup has never been; a role with SELECT will do.
+ *
+ * @throws TrueupError `database_unreachable`, `database_unsupported`, `embedded_failed`,
+ *   `config_not_found`, `config_invalid`, `invalid_argument`
+ */
+export async function examineDatabase(
+  options: TrueupOptions & DoctorOptions = {},
+): Promise<DoctorReport> {
+  const loaded = loadMapping(options.config, options.reasons);
+  const { server, database } = await connect(options);
+  try {
+    return await examine(database, loaded, options);
   } finally {
     await disconnect({ server, database });
   }

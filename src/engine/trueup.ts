@@ -13,6 +13,8 @@ import { isOwn } from '../mapping/own.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Database } from '../postgres/database.js';
 import { planMigration } from '../postgres/migrate.js';
+import type { DoctorOptions, DoctorReport } from '../doctor/model.js';
+import { examine } from '../doctor/run.js';
 import { heal, type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
@@ -258,6 +260,17 @@ export class Trueup extends Reads<TrueupEvents> {
   /** Whether the sync triggers stand, and how many failures wait for the healer. */
   syncStatus(): Promise<SyncStatus> {
     return syncStatus(this.#parts.database, this.mapping);
+  }
+
+  /**
+   * Looks at everything that the caches rely on: triggers, indexes, sessions, rights, what waits. Each
+   * finding says what, why it matters, and the command that mends it. Reads only.
+   *
+   * @throws TrueupError `invalid_argument`, `database_unreachable`
+   */
+  doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+    const { database, source } = this.#parts;
+    return examine(database, { mapping: source, source: 'the mapping' }, options);
   }
 
   /** Takes up recorded sync failures now. */

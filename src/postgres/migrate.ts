@@ -107,6 +107,20 @@ function withoutParameters({ text, values = [] }: Statement): string {
 }
 
 /**
+ * Which migrations of these parts the database has not seen. Needs SELECT on trueup.migrations.
+ *
+ * @throws TrueupError `migration_changed`, `schema_newer`
+ */
+export function pendingMigrations(
+  session: Queryable,
+  parts: readonly SchemaPart[],
+  migrations = readMigrations(),
+): Promise<Migration[]> {
+  const wanted = migrations.filter((migration) => parts.includes(migration.part));
+  return missingMigrations(session, wanted, migrations);
+}
+
+/**
  * Which of the wanted migrations the database has not seen.
  *
  * @throws TrueupError `migration_changed`, `schema_newer`

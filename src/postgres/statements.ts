@@ -43,3 +43,22 @@ export function recordMigration(migration: AppliedMigration): Statement {
     values: [migration.number, migration.name, migration.checksum],
   };
 }
+
+/** Whether a table of Trueup is in this database: adopted ones have no ledger of Trueup. */
+export function tableExists(qualified: string): Statement {
+  return {
+    text: `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                           WHERE n.nspname || '.' || c.relname = $1) AS exists`,
+    values: [qualified],
+  };
+}
+
+/** Nobody calls a function of Trueup but its triggers. */
+export function closeFunction(name: string): Statement {
+  return { text: `REVOKE ALL ON FUNCTION ${name} FROM PUBLIC` };
+}
+
+/** Switches a trigger on, in ordinary sessions or in every one. */
+export function enableTrigger(table: string, trigger: string, always: boolean): Statement {
+  return { text: `ALTER TABLE ${table} ENABLE ${always ? 'ALWAYS ' : ''}TRIGGER ${trigger}` };
+}

@@ -37,10 +37,14 @@ function earnedSum(mapping: ResolvedMapping): string {
 
 export type ChainMethod = 'none' | 'telescope' | 'window';
 
-/** How the continuity of the running balance is checked. */
+/**
+ * How the continuity of the running balance is checked. Without numbers the ids are the order, if they
+ * grow: a uuid or a text says nothing of which entry came first.
+ */
 export function chainMethod(mapping: ResolvedMapping): ChainMethod {
-  const { balanceAfter, sequence, amount } = mapping.ledger;
+  const { balanceAfter, sequence, amount, id } = mapping.ledger;
   if (balanceAfter === undefined) return 'none';
+  if (sequence === undefined && id.kind !== 'integer') return 'none';
   const integers = amount.kind === 'integer' && balanceAfter.kind === 'integer';
   return sequence !== undefined && integers ? 'telescope' : 'window';
 }
@@ -85,16 +89,22 @@ export function chainBroken(method: ChainMethod): string {
   }
 }
 
-/** Entries with what their running balance should be. Where it is null nobody has claimed one. */
+/**
+ * Entries with what their running balance should be. Where it is null nobody has claimed one, and what
+ * comes after such an entry in the order of ids is not compared: whoever claims a balance has locked
+ * the wallet before his entry got its id, but plain SQL, COPY or an ORM gets an id first and waits for
+ * the lock later. So its entry may well have moved the wallet after others with higher ids.
+ */
 function runningEntries(mapping: ResolvedMapping, scope: Scope): string {
   const { ledger, wallet } = mapping;
   const walletId = `l.${ledger.wallet.quoted}`;
   const after = `l.${ledger.balanceAfter?.quoted ?? ''}`;
   return `(SELECT ${walletId} AS wallet_id, l.${ledger.amount.quoted} AS amount,
                        CASE WHEN ${earns(mapping, 'l')} THEN l.${ledger.amount.quoted} ELSE 0 END AS earned,
-                       ${after} <> sum(l.${ledger.amount.quoted}) OVER (PARTITION BY ${walletId} ORDER BY l.${orderOf(mapping)}) AS broken
+                       ${after} <> sum(l.${ledger.amount.quoted}) OVER running${ledger.sequence === undefined ? ` AND bool_and(${after} IS NOT NULL) OVER running` : ''} AS broken
                   FROM ${ledger.table.quoted} AS l
-                 WHERE ${within(scope, walletId, wallet.id.baseType)}) AS e`;
+                 WHERE ${within(scope, walletId, wallet.id.baseType)}
+                WINDOW running AS (PARTITION BY ${walletId} ORDER BY l.${orderOf(mapping)})) AS e`;
 }
 
 function orderOf(mapping: ResolvedMapping): string {
@@ -107,13 +117,14 @@ export function firstBreak(mapping: ResolvedMapping): string {
   if (ledger.balanceAfter === undefined) return 'NULL::json';
   const broken =
     ledger.sequence === undefined
-      ? 'f.cached <> f.expected'
+      ? 'f.claimed AND f.cached <> f.expected'
       : '(f.cached, f.place) IS DISTINCT FROM (f.expected, f.position)';
   return `CASE WHEN c.chain_broken THEN (
          SELECT json_build_array(${asText('f.cached')}, ${asText('f.expected')})
            FROM (SELECT l.${ledger.balanceAfter.quoted} AS cached, l.${orderOf(mapping)} AS place,
                         sum(l.${ledger.amount.quoted}) OVER (ORDER BY l.${orderOf(mapping)}) AS expected,
-                        row_number() OVER (ORDER BY l.${orderOf(mapping)}) AS position
+                        row_number() OVER (ORDER BY l.${orderOf(mapping)}) AS position,
+                        bool_and(l.${ledger.balanceAfter.quoted} IS NOT NULL) OVER (ORDER BY l.${orderOf(mapping)}) AS claimed
                    FROM ${ledger.table.quoted} AS l
                   WHERE l.${ledger.wallet.quoted} = c.wallet_id) AS f
           WHERE ${broken} ORDER BY f.place LIMIT 1) END`;

@@ -30,13 +30,16 @@ const debit = (amount: bigint): PostItem => ({
   ...{ type: 'debit', walletId: alice, amount, reason: 'purchase' },
 });
 
-async function itWaits(): Promise<void> {
-  await vi.waitUntil(
-    () =>
-      db.value<boolean>(
-        `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'counted'
-            AND datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0)`,
-      ),
+/** Which of the program's sessions wait for a lock, once there are as many. */
+async function waiting(count: number): Promise<number[]> {
+  return vi.waitUntil(
+    async () => {
+      const rows = await db.rows<{ pid: number }>(
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'counted'
+            AND datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`,
+      );
+      return rows.length === count && rows.map(({ pid }) => pid);
+    },
     { timeout: 20_000, interval: 2 },
   );
 }
@@ -53,7 +56,7 @@ async function meanwhile(
   const counting = counted.proxy.count(async () => {
     outcomes = await program.post([counted.beside, item]);
   });
-  await itWaits();
+  await waiting(1);
   await work(somebody);
   await somebody.query(end);
   const rounds = await counting;
@@ -110,7 +113,7 @@ describe('the statement waits while somebody else', () => {
       to: { walletId: low },
       amount: 9n,
     });
-    await itWaits();
+    await waiting(1);
     const free = await db.rows(
       'SELECT id FROM trueup.wallets WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED',
       [low],
@@ -140,7 +143,7 @@ test('its connection is lost meanwhile, and the user has another wallet: it post
   await somebody.query('BEGIN');
   await somebody.query('SELECT FROM trueup.wallets WHERE id = $1 FOR NO KEY UPDATE', [ada]);
   const answer = program.credit({ userId: user, amount: 7n, reason: 'winner' });
-  await itWaits();
+  await waiting(1);
   counted.proxy.down = true;
   const steps = [
     ['nobody', user],
@@ -151,16 +154,7 @@ test('its connection is lost meanwhile, and the user has another wallet: it post
     await db.run('UPDATE trueup.profiles SET user_id = $1 WHERE user_id = $2', step);
   }
   counted.proxy.down = false;
-  await vi.waitUntil(
-    async () => {
-      const waiting = await db.value(
-        `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'counted'
-            AND datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`,
-      );
-      return Number(waiting) > 1;
-    },
-    { timeout: 20_000, interval: 2 },
-  );
+  await waiting(2);
   await somebody.query('COMMIT');
   const outcome = await answer;
   const [row] = await db.rows(
@@ -168,6 +162,31 @@ test('its connection is lost meanwhile, and the user has another wallet: it post
     [ada, eve],
   );
   expect(row).toEqual({ entries: '1', wallet: outcome.status === 'posted' && outcome.walletId });
+});
+
+test('its connection is lost before it has begun: it is never carried out', async () => {
+  await somebody.query('BEGIN');
+  await somebody.query('LOCK TABLE trueup.spending_limits IN ACCESS EXCLUSIVE MODE');
+  const answer = program.credit({ walletId: alice, amount: 7n, reason: 'winner' });
+  const [first] = await waiting(1);
+  counted.proxy.down = true;
+  counted.proxy.down = false;
+  // It was looked for, and not found. What is posted in its stead waits for the same table.
+  const second = (await waiting(2)).filter((pid) => pid !== first);
+  counted.proxy.down = true;
+  await db.run('SELECT pg_terminate_backend(pid, 20000) FROM unnest($1::integer[]) AS pid', [
+    second,
+  ]);
+  await somebody.query('COMMIT');
+  await vi.waitUntil(
+    () =>
+      db.value<boolean>('SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)', [first]),
+    { timeout: 20_000, interval: 2 },
+  );
+  const before = await rival.getBalanceDrift(alice);
+  counted.proxy.down = false;
+  expect(await answer).toMatchObject({ status: 'posted', balanceAfter: 107n });
+  expect(before).toMatchObject({ ledgerBalance: 100n });
 });
 
 describe('two programs post to the same few wallets', () => {

@@ -36,7 +36,7 @@ export class Program {
   /** Runs the text of a program with these arguments. */
   constructor(text: string, ...args: string[]) {
     const node = ['--input-type=module', '-e', text, ...args];
-    this.process = spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(process.execPath, node, { stdio: 'pipe' });
     this.process.stdout?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
     this.process.stderr?.on('data', (chunk: Buffer) => (this.#complaints += chunk.toString()));
     running.add(this);

@@ -1,0 +1,101 @@
+import type { ResolvedMapping } from '../mapping/model.js';
+import { readShipped, type ShippedFunction } from '../postgres/shipped.js';
+import type { TriggerDefinition } from '../sync/definition.js';
+import { installCommand, type Wanted } from '../sync/options.js';
+import { expectedTriggers as triggersOfMapping } from '../sync/triggers.js';
+
+/**
+ * The triggers that ought to stand, as data: doctor holds them against the catalog. Whoever adds
+ * triggers to a mapping adds them here.
+ */
+export interface ExpectedTrigger {
+  readonly schema: string;
+  readonly table: string;
+  /** Schema-qualified and quoted. */
+  readonly quotedTable: string;
+  readonly name: string;
+  /** The statement that creates or replaces it. */
+  readonly create: string;
+  /** It fires in every session, whatever its replication role. */
+  readonly always: boolean;
+  /** Schema-qualified; quotes do not matter. */
+  readonly functionName: string;
+  /** The body and the statement of its function. */
+  readonly body: string;
+  readonly createFunction: string;
+  /** The command that puts it back as it ought to be. */
+  readonly remedy: string;
+  /** It makes caches follow: without it they drift. */
+  readonly follows: boolean;
+}
+
+/** What puts Trueup's own functions and triggers back. */
+export const RESTORE = 'trueup migrate --restore';
+
+/** The command that installs the triggers of a mapping, or brings them up to date. */
+export const INSTALL = 'trueup sync install';
+
+/**
+ * The triggers that were installed for a mapping, and those that the migrations made.
+ *
+ * @param wanted what is on record as installed; undefined where nothing is: then it is the sync alone
+ */
+export function expectedTriggers(mapping: ResolvedMapping, wanted?: Wanted): ExpectedTrigger[] {
+  const nothing: Wanted = { guard: 'off', protect: false };
+  const command = wanted === undefined ? INSTALL : installCommand(wanted);
+  return [
+    ...triggersOfMapping(mapping, wanted ?? nothing).flatMap((one) => ofMapping(one, command)),
+    ...shippedTriggers(),
+  ];
+}
+
+/** Of Trueup's own ledger the protection is made by a migration, and told with those. */
+function ofMapping(trigger: TriggerDefinition, remedy: string): ExpectedTrigger[] {
+  if (trigger.body === null) return [];
+  const { schema, name, quoted } = trigger.table;
+  return [
+    {
+      schema,
+      table: name,
+      quotedTable: quoted,
+      name: trigger.triggerName,
+      create: trigger.createTrigger[0] ?? '',
+      always: trigger.always,
+      functionName: `trueup.${trigger.functionName}`,
+      body: trigger.body,
+      createFunction: trigger.createFunction[0] ?? '',
+      remedy,
+      follows: trigger.purpose === 'sync',
+    },
+  ];
+}
+
+/** Those on Trueup's own tables; a table that is not there, as in adopted databases, asks for none. */
+function shippedTriggers(): ExpectedTrigger[] {
+  const { functions, triggers } = readShipped();
+  const byName = new Map(functions.map((one) => [one.name, one]));
+  return triggers.map((trigger) => {
+    const made: ShippedFunction | undefined = byName.get(trigger.functionName);
+    const [schema = '', table = ''] = trigger.table.split('.');
+    return {
+      schema,
+      table,
+      quotedTable: trigger.table,
+      name: trigger.name,
+      create: trigger.create,
+      always: trigger.always,
+      functionName: trigger.functionName,
+      body: made?.body ?? '',
+      createFunction: made?.create ?? '',
+      remedy: RESTORE,
+      follows: false,
+    };
+  });
+}
+
+/** The same trigger for another table of the tree, such as a partition. */
+export function createOn(trigger: ExpectedTrigger, table: string): string {
+  return trigger.create
+    .replace(` ON ${trigger.quotedTable}`, () => ` ON ${table}`)
+    .replace(/\s+/g, ' ');
+}
