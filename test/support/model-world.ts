@@ -201,6 +201,11 @@ export class World {
     return { status, replayed, hold: this.#holdIds.indexOf(outcome.hold.holdId) };
   }
 
+  /** The place of an entry in the state; -1 where it is not there. */
+  placeOf(entryId: string): number {
+    return this.#entryIds.indexOf(entryId);
+  }
+
   /** The state as the database has it. New entries and holds get the next places. */
   async load(): Promise<State> {
     const rows = await this.#db.rows(ENTRIES, [this.#walletIds]);
