@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { findingsOf } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database } from '../postgres/database.js';
+import { Investigator } from './evidence.js';
 import * as statements from './heal-statements.js';
 import { repairWallets, type RepairOutcome } from './repair.js';
 import * as runStatements from './statements.js';
@@ -33,6 +34,7 @@ export async function heal(
   const total = { healed: 0, failed: 0 };
   let after = '0';
   let runId: string | undefined;
+  const investigator = new Investigator(mapping);
   for (;;) {
     if (options.signal?.aborted === true) break;
     const failures = await database.query<statements.FailureRow>(
@@ -50,7 +52,7 @@ export async function heal(
       database,
       mapping,
       [...new Set(failures.map(({ walletId }) => walletId))],
-      { runId, onLocked: 'skip' },
+      { runId, onLocked: 'skip', investigator },
     );
     const remaining = whatRemains(outcome);
     const closed = failures.filter(({ walletId }) => !remaining.has(walletId));

@@ -1,5 +1,7 @@
 import { type TrueupError } from '../core/errors.js';
-import type { Comparison } from '../core/drift.js';
+import { firstCause } from '../core/causes.js';
+import type { CacheComparison } from '../core/comparison.js';
+import { findingsOf, isWithoutHistory, type Comparison } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import {
@@ -8,6 +10,7 @@ import {
   sqlStateOf,
   toTrueupError,
 } from '../postgres/failures.js';
+import type { Investigator } from './evidence.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
 
@@ -25,6 +28,16 @@ export interface RepairOutcome {
   readonly locked: readonly string[];
   /** The database refused the new value, such as one that its column cannot hold. */
   readonly failed: readonly FailedRepair[];
+}
+
+/** What a repair needs beside the wallets. */
+export interface RepairOptions {
+  /** The run that the repairs are recorded under. */
+  readonly runId: string;
+  readonly onLocked: statements.OnLocked;
+  readonly investigator: Investigator;
+  /** Breaks in running balances that detection has seen, by wallet. */
+  readonly breaks?: ReadonlyMap<string, CacheComparison>;
 }
 
 /**
@@ -45,14 +58,15 @@ const FAULTS_OF_ONE_USER = /^(22|23|44|55P03|57014|P0|TU)/;
  * Compares wallets under lock and repairs those that have drifted, in one transaction. Where the
  * database refuses, the list is halved until the one at fault stands alone.
  *
- * @param options.runId the run that the repairs are recorded under
+ * Why each cache was wrong is found out in the same transaction, and recorded with the repair.
+ *
  * @throws TrueupError when no repair is possible at all: no connection, no rights
  */
 export async function repairWallets(
   database: Database,
   mapping: ResolvedMapping,
   walletIds: readonly string[],
-  options: { readonly runId: string; readonly onLocked: statements.OnLocked },
+  options: RepairOptions,
 ): Promise<RepairOutcome> {
   if (walletIds.length === 0) return { found: [], locked: [], failed: [] };
   try {
@@ -90,16 +104,58 @@ async function repairUnderLock(
   session: Queryable,
   mapping: ResolvedMapping,
   walletIds: readonly string[],
-  options: { readonly runId: string; readonly onLocked: statements.OnLocked },
+  options: RepairOptions,
 ): Promise<RepairOutcome> {
   const locked = await lockUsers(session, mapping, walletIds, options.onLocked);
   const held = new Set(locked);
   const free = held.size === 0 ? walletIds : walletIds.filter((id) => !held.has(id));
   if (free.length === 0) return { found: [], locked, failed: [] };
+  return { found: await repairHeld(session, mapping, free, options), locked, failed: [] };
+}
+
+/**
+ * Compares wallets that are locked already, repairs and records.
+ *
+ * @returns those that had drifted, with what is on record about them
+ */
+export async function repairHeld(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  walletIds: readonly string[],
+  options: Omit<RepairOptions, 'onLocked'>,
+): Promise<Comparison[]> {
   const rows = await session.query<statements.FoundRow>(
-    statements.repairLocked(mapping, free, options.runId),
+    statements.repairLocked(mapping, walletIds),
   );
-  return { found: rows.map(foundDecoder(mapping)), locked, failed: [] };
+  if (rows.length === 0) return [];
+  const decode = foundDecoder(mapping);
+  const found = await options.investigator.investigate(
+    session,
+    rows.map((row) => {
+      const broken = options.breaks?.get(row.wallet_id);
+      const one = decode(row);
+      return broken === undefined ? one : { ...one, caches: [...one.caches, broken] };
+    }),
+  );
+  const repairs = found.flatMap((row, place) =>
+    isWithoutHistory(row) ? [] : [repairOf(row, rows[place]?.changes ?? '{}')],
+  );
+  if (repairs.length > 0) await session.query(statements.recordRepairs(options.runId, repairs));
+  return found;
+}
+
+/** A repaired wallet has one cause on record: the first of those of its caches. */
+function repairOf(row: Comparison, changes: string): statements.Repair {
+  const caches = findingsOf(row, { repaired: true }).filter(
+    ({ field }) => field !== 'balanceAfter',
+  );
+  return {
+    walletId: row.walletId ?? '',
+    profileId: row.profileId,
+    userId: row.userId,
+    cause: firstCause(caches.map(({ cause }) => cause)),
+    changes,
+  };
 }
 
 /**

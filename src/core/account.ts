@@ -1,0 +1,260 @@
+import type {
+  BreakFact,
+  CacheComparison,
+  Comparison,
+  EntryFact,
+  Facts,
+  GapFact,
+  Part,
+  WindowFact,
+} from './comparison.js';
+import {
+  entriesAddingUpTo,
+  isExactly,
+  isNothing,
+  less,
+  negated,
+  sumOf,
+  toUnits,
+  type Lack,
+  type Sum,
+} from './sums.js';
+
+/** What one part of a wallet lacks, and what on record accounts for it. */
+export interface Account {
+  /** What moved the caches, beside the writes by hand. */
+  readonly contributions: readonly Contribution[];
+  /** Contributions and writes add up to exactly what is lacking. */
+  readonly explained: boolean;
+  /** What nothing accounts for. */
+  readonly rest: Lack;
+  /** The writes by hand are entries once more, each in the transaction of its entry. */
+  readonly twiceByHand: { readonly balance: boolean; readonly earnings: boolean };
+  /** Those entries. */
+  readonly byHand: readonly EntryFact[];
+}
+
+/** One thing that made caches differ. */
+export interface Contribution {
+  readonly cause:
+    'ledger_changed' | 'sync_failed' | 'triggers_absent' | 'entry_applied_twice' | 'entry_missed';
+  readonly entries?: readonly EntryFact[];
+  readonly gap?: GapFact | undefined;
+  readonly window?: WindowFact;
+  /** What it takes from the caches. */
+  readonly sum: Sum;
+  moves(field: 'balance' | 'earnings'): boolean;
+}
+
+/** Breaks of one chain that are reckoned with: each can be an edit or a deletion. */
+const MOST_BREAKS = 4;
+
+/**
+ * Looks for the fewest things on record that together are exactly what a part lacks. Writes by hand
+ * and waiting failures did happen, so they are always counted in.
+ */
+export function accountFor(row: Comparison, facts: Facts, part: Part): Account {
+  const lacking = withoutWrites(row, facts, part);
+  const byHand = writtenWithEntries(facts, part);
+  const always = failureOf(facts, part);
+  const rest = always === undefined ? lacking : less(lacking, always.sum);
+  const fixed = always === undefined ? [] : [always];
+  const known = lacking.balance !== undefined || lacking.earnings !== undefined;
+  const common = { rest, twiceByHand: byHand.whole, byHand: byHand.entries };
+  if (!known) return { ...common, contributions: [], explained: false };
+  const found = search(row, facts, part, rest);
+  return found === undefined
+    ? { ...common, contributions: fixed, explained: false }
+    : { ...common, contributions: [...fixed, ...found], explained: true };
+}
+
+/** What a part lacks once the writes by others are taken out; the target of a search in a gap. */
+export function unexplained(row: Comparison, facts: Facts, part: Part): Lack {
+  const lacking = withoutWrites(row, facts, part);
+  const failure = failureOf(facts, part);
+  return failure === undefined ? lacking : less(lacking, failure.sum);
+}
+
+/** What others wrote into a cache: 0 where nobody did, undefined where it cannot be added up. */
+export function changed(
+  facts: Facts,
+  cache: Pick<CacheComparison, 'part' | 'field'>,
+): bigint | undefined {
+  const one = facts.writes.find(({ part, field }) => part === cache.part && field === cache.field);
+  if (one === undefined) return 0n;
+  return one.change === null ? undefined : toUnits(one.change);
+}
+
+function withoutWrites(row: Comparison, facts: Facts, part: Part): Lack {
+  const of = (field: 'balance' | 'lifetimeEarnings'): bigint | undefined => {
+    const lack = lackOf(row, part, field);
+    const change = changed(facts, { part, field });
+    return lack === undefined || change === undefined ? undefined : lack + change;
+  };
+  const [balance, earnings] = [of('balance'), of('lifetimeEarnings')];
+  return {
+    ...(balance === undefined ? {} : { balance }),
+    ...(earnings === undefined ? {} : { earnings }),
+  };
+}
+
+function lackOf(row: Comparison, part: Part, field: CacheComparison['field']): bigint | undefined {
+  const isIt = (one: Pick<CacheComparison, 'part' | 'field'>): boolean =>
+    one.part === part && one.field === field;
+  const cache = row.caches.find(isIt);
+  if (cache === undefined) return row.right?.some(isIt) === true ? 0n : undefined;
+  const [expected, cached] = [toUnits(cache.expected), toUnits(cache.cached ?? '')];
+  return expected === undefined || cached === undefined ? undefined : expected - cached;
+}
+
+/** The first and smallest explanation that fits exactly; undefined where none does. */
+function search(
+  row: Comparison,
+  facts: Facts,
+  part: Part,
+  lacking: Lack,
+): readonly Contribution[] | undefined {
+  if (isNothing(lacking)) return [];
+  const edits = editsOf(facts);
+  const edit = edits.find(({ sum }) => isExactly(lacking, sum));
+  if (edit !== undefined) return [edit];
+  const one = fromEntries(row, facts, part, lacking);
+  if (one !== undefined) return [one];
+  for (const first of edits) {
+    const second = fromEntries(row, facts, part, less(lacking, first.sum));
+    if (second !== undefined) return [first, second];
+  }
+  return undefined;
+}
+
+/** Entries that never reached the caches, or reached them twice. */
+function fromEntries(
+  row: Comparison,
+  facts: Facts,
+  part: Part,
+  lacking: Lack,
+): Contribution | undefined {
+  const window = facts.windows.find(
+    (one) => one.part === part && isExactly(lacking, windowSum(one)),
+  );
+  if (window !== undefined) {
+    return contribution('triggers_absent', windowSum(window), { window, gap: window.gap });
+  }
+  const entries = facts.entries.filter((entry) => canBeMeant(entry.createdAt, facts));
+  const all = entries.length === Number(row.entryCount);
+  const twice = entriesAddingUpTo(negated(lacking), entries, all);
+  const missed = entriesAddingUpTo(lacking, entries, all);
+  if (missed.length > 0 && (twice.length === 0 || missed.length <= twice.length)) {
+    return missedEntries(facts, part, missed);
+  }
+  const sum = sumOf(twice);
+  if (twice.length === 0 || sum === undefined) return undefined;
+  return contribution('entry_applied_twice', opposite(sum), { entries: twice });
+}
+
+function missedEntries(
+  facts: Facts,
+  part: Part,
+  entries: readonly EntryFact[],
+): Contribution | undefined {
+  const sum = sumOf(entries);
+  if (sum === undefined) return undefined;
+  // Whose transaction is not to be found again (it had savepoints) is known by the amount.
+  if (part === 'profile' && facts.failures.length > 0 && failureOf(facts, part) === undefined) {
+    return contribution('sync_failed', sum, { entries });
+  }
+  const gap = facts.gaps.find((one) => entries.every((entry) => isIn(one, entry)));
+  return contribution(gap === undefined ? 'entry_missed' : 'triggers_absent', sum, {
+    entries,
+    gap,
+  });
+}
+
+/** What was written before anybody followed the ledger did not go missing since. */
+function canBeMeant(createdAt: string | null, { installedAt, rightAt }: Facts): boolean {
+  if (installedAt === null || rightAt !== null) return true;
+  return createdAt !== null && createdAt >= installedAt;
+}
+
+function isIn({ lastSeenAt, endedAt }: GapFact, { createdAt }: EntryFact): boolean {
+  if (createdAt === null) return true;
+  return createdAt >= (lastSeenAt ?? '') && (endedAt === null || createdAt <= endedAt);
+}
+
+/** The entries of the transactions whose failure waits; undefined where they are not all known. */
+function failureOf(facts: Facts, part: Part): Contribution | undefined {
+  if (part !== 'profile' || facts.failures.length === 0) return undefined;
+  const failed = new Set(facts.failures.map(({ transaction }) => transaction));
+  const entries = facts.entries.filter(({ transaction }) => failed.has(transaction));
+  if (new Set(entries.map(({ transaction }) => transaction)).size < failed.size) return undefined;
+  const sum = sumOf(entries);
+  return sum === undefined ? undefined : contribution('sync_failed', sum, { entries });
+}
+
+/**
+ * What an edited or deleted entry took from the ledger while the caches kept it: its chain still shows
+ * it. Whether a break is an edit or a deletion says what became of the earnings; both are tried.
+ */
+function editsOf({ chain }: Facts): Contribution[] {
+  if (chain === null || Number(chain.count) > MOST_BREAKS) return [];
+  const offset = toUnits(chain.offset);
+  if (offset === undefined || chain.first.length !== Number(chain.count)) return [];
+  let earned: readonly bigint[] = [0n];
+  for (const one of chain.first) {
+    const ways = lostEarnings(one);
+    earned = earned.flatMap((sum) => ways.map((way) => sum + way));
+  }
+  return [...new Set(earned)].map((earnings) =>
+    contribution('ledger_changed', { balance: -offset, earnings: -earnings }),
+  );
+}
+
+function lostEarnings({ size, amount }: BreakFact): bigint[] {
+  const [lost, left] = [toUnits(size) ?? 0n, toUnits(amount) ?? 0n];
+  return [positive(left + lost) - positive(left), positive(lost)];
+}
+
+function positive(value: bigint): bigint {
+  return value > 0n ? value : 0n;
+}
+
+function opposite({ balance, earnings }: Sum): Sum {
+  return { balance: -balance, earnings: -earnings };
+}
+
+function windowSum({ amount, earned }: WindowFact): Sum {
+  return { balance: toUnits(amount) ?? 0n, earnings: toUnits(earned) ?? 0n };
+}
+
+function contribution(
+  cause: Contribution['cause'],
+  sum: Sum,
+  details: Partial<Pick<Contribution, 'entries' | 'gap' | 'window'>> = {},
+): Contribution {
+  return { cause, sum, ...details, moves: (field) => sum[field] !== 0n };
+}
+
+/** Whether the recorded writes repeat what entries of the same transaction have said. */
+function writtenWithEntries(
+  facts: Facts,
+  part: Part,
+): { readonly whole: Account['twiceByHand']; readonly entries: readonly EntryFact[] } {
+  const entries = new Set<EntryFact>();
+  const repeats = (field: CacheComparison['field'], amount: 'amount' | 'earned'): boolean => {
+    const written = facts.writes.find((one) => one.part === part && one.field === field);
+    return [...(written?.last ?? [undefined])].every((write) => {
+      const [from, to] = [toUnits(write?.oldValue ?? ''), toUnits(write?.newValue ?? '')];
+      if (from === undefined || to === undefined) return false;
+      const entry = facts.entries.find(
+        (one) => one.transaction === write?.transaction && toUnits(one[amount]) === to - from,
+      );
+      if (entry !== undefined) entries.add(entry);
+      return entry !== undefined;
+    });
+  };
+  const whole = {
+    balance: repeats('balance', 'amount'),
+    earnings: repeats('lifetimeEarnings', 'earned'),
+  };
+  return { whole, entries: [...entries] };
+}
