@@ -9,7 +9,7 @@ import type {
   WindowFact,
 } from './comparison.js';
 import {
-  entriesAddingUpTo,
+  History,
   isExactly,
   isNothing,
   less,
@@ -49,30 +49,103 @@ export interface Contribution {
 /** Breaks of one chain that are reckoned with: each can be an edit or a deletion. */
 const MOST_BREAKS = 4;
 
-/**
- * Looks for the fewest things on record that together are exactly what a part lacks. Writes by hand
- * and waiting failures did happen, so they are always counted in.
- */
-export function accountFor(row: Comparison, facts: Facts, part: Part): Account {
-  const lacking = withoutWrites(row, facts, part);
-  const byHand = writtenWithEntries(facts, part);
-  const always = failureOf(facts, part);
-  const rest = always === undefined ? lacking : less(lacking, always.sum);
-  const fixed = always === undefined ? [] : [always];
-  const known = lacking.balance !== undefined || lacking.earnings !== undefined;
-  const common = { rest, twiceByHand: byHand.whole, byHand: byHand.entries };
-  if (!known) return { ...common, contributions: [], explained: false };
-  const found = search(row, facts, part, rest);
-  return found === undefined
-    ? { ...common, contributions: fixed, explained: false }
-    : { ...common, contributions: [...fixed, ...found], explained: true };
+/** What both parts of a wallet lack, and what may account for it. */
+export class Inquiry {
+  readonly #row: Comparison;
+  readonly #facts: Facts;
+  readonly #lacks: Readonly<Record<Part, Lack>>;
+  #history: History | undefined;
+
+  constructor(row: Comparison, facts: Facts) {
+    this.#row = row;
+    this.#facts = facts;
+    this.#lacks = { wallet: this.#lackOf('wallet'), profile: this.#lackOf('profile') };
+  }
+
+  /** What a part lacks once writes by others and waiting failures are accounted for. */
+  lack(part: Part): Lack {
+    return this.#lacks[part];
+  }
+
+  /**
+   * Whether entries can be the matter. Whatever keeps the database from following an entry keeps it
+   * from wallet and profile alike; so the parts lack the same, or one of them lacks nothing.
+   */
+  get concernsEntries(): boolean {
+    const { wallet, profile } = this.#lacks;
+    return isNothing(wallet) || isNothing(profile) || agree(wallet, profile);
+  }
+
+  /**
+   * Looks for the fewest things on record that together are exactly what a part lacks. Writes by hand
+   * and waiting failures did happen, so they are always counted in.
+   */
+  account(part: Part): Account {
+    const rest = this.#lacks[part];
+    const failure = failureOf(this.#facts, part);
+    const fixed = failure === undefined ? [] : [failure];
+    const byHand = writtenWithEntries(this.#facts, part);
+    const common = { rest, twiceByHand: byHand.whole, byHand: byHand.entries };
+    const known = rest.balance !== undefined || rest.earnings !== undefined;
+    const found = known ? this.#search(part, rest) : undefined;
+    return found === undefined
+      ? { ...common, contributions: fixed, explained: false }
+      : { ...common, contributions: [...fixed, ...found], explained: true };
+  }
+
+  #lackOf(part: Part): Lack {
+    const lack = withoutWrites(this.#row, this.#facts, part);
+    const failure = failureOf(this.#facts, part);
+    return failure === undefined ? lack : less(lack, failure.sum);
+  }
+
+  /** The first and smallest explanation that fits exactly; undefined where none does. */
+  #search(part: Part, lacking: Lack): readonly Contribution[] | undefined {
+    if (isNothing(lacking)) return [];
+    const edits = editsOf(this.#facts);
+    const edit = edits.find(({ sum }) => isExactly(lacking, sum));
+    if (edit !== undefined) return [edit];
+    if (!this.concernsEntries) return undefined;
+    const one = this.#fromEntries(part, lacking);
+    if (one !== undefined) return [one];
+    for (const first of edits) {
+      const second = this.#fromEntries(part, less(lacking, first.sum));
+      if (second !== undefined) return [first, second];
+    }
+    return undefined;
+  }
+
+  /** Entries that never reached the caches, or reached them twice. */
+  #fromEntries(part: Part, lacking: Lack): Contribution | undefined {
+    const window = this.#facts.windows.find(
+      (one) => one.part === part && isExactly(lacking, windowSum(one)),
+    );
+    if (window !== undefined) {
+      return contribution('triggers_absent', windowSum(window), { window, gap: window.gap });
+    }
+    this.#history ??= historyOf(this.#row, this.#facts);
+    const missed = this.#history.addingUpTo(lacking);
+    const twice = this.#history.addingUpTo(negated(lacking));
+    if (missed.length > 0 && (twice.length === 0 || missed.length <= twice.length)) {
+      return missedEntries(this.#facts, part, missed);
+    }
+    const sum = sumOf(twice);
+    if (twice.length === 0 || sum === undefined) return undefined;
+    return contribution('entry_applied_twice', opposite(sum), { entries: twice });
+  }
 }
 
-/** What a part lacks once the writes by others are taken out; the target of a search in a gap. */
-export function unexplained(row: Comparison, facts: Facts, part: Part): Lack {
-  const lacking = withoutWrites(row, facts, part);
-  const failure = failureOf(facts, part);
-  return failure === undefined ? lacking : less(lacking, failure.sum);
+/** The entries of a wallet that may have been missed, or applied twice. */
+function historyOf(row: Comparison, facts: Facts): History {
+  const entries = facts.entries.filter((entry) => canBeMeant(entry.createdAt, facts));
+  return new History(entries, entries.length === Number(row.entryCount));
+}
+
+/** Whether two parts lack the same, as far as both are known. */
+function agree(left: Lack, right: Lack): boolean {
+  const same = (one: bigint | undefined, other: bigint | undefined): boolean =>
+    one === undefined || other === undefined || one === other;
+  return same(left.balance, right.balance) && same(left.earnings, right.earnings);
 }
 
 /** What others wrote into a cache: 0 where nobody did, undefined where it cannot be added up. */
@@ -105,51 +178,6 @@ function lackOf(row: Comparison, part: Part, field: CacheComparison['field']): b
   if (cache === undefined) return row.right?.some(isIt) === true ? 0n : undefined;
   const [expected, cached] = [toUnits(cache.expected), toUnits(cache.cached ?? '')];
   return expected === undefined || cached === undefined ? undefined : expected - cached;
-}
-
-/** The first and smallest explanation that fits exactly; undefined where none does. */
-function search(
-  row: Comparison,
-  facts: Facts,
-  part: Part,
-  lacking: Lack,
-): readonly Contribution[] | undefined {
-  if (isNothing(lacking)) return [];
-  const edits = editsOf(facts);
-  const edit = edits.find(({ sum }) => isExactly(lacking, sum));
-  if (edit !== undefined) return [edit];
-  const one = fromEntries(row, facts, part, lacking);
-  if (one !== undefined) return [one];
-  for (const first of edits) {
-    const second = fromEntries(row, facts, part, less(lacking, first.sum));
-    if (second !== undefined) return [first, second];
-  }
-  return undefined;
-}
-
-/** Entries that never reached the caches, or reached them twice. */
-function fromEntries(
-  row: Comparison,
-  facts: Facts,
-  part: Part,
-  lacking: Lack,
-): Contribution | undefined {
-  const window = facts.windows.find(
-    (one) => one.part === part && isExactly(lacking, windowSum(one)),
-  );
-  if (window !== undefined) {
-    return contribution('triggers_absent', windowSum(window), { window, gap: window.gap });
-  }
-  const entries = facts.entries.filter((entry) => canBeMeant(entry.createdAt, facts));
-  const all = entries.length === Number(row.entryCount);
-  const twice = entriesAddingUpTo(negated(lacking), entries, all);
-  const missed = entriesAddingUpTo(lacking, entries, all);
-  if (missed.length > 0 && (twice.length === 0 || missed.length <= twice.length)) {
-    return missedEntries(facts, part, missed);
-  }
-  const sum = sumOf(twice);
-  if (twice.length === 0 || sum === undefined) return undefined;
-  return contribution('entry_applied_twice', opposite(sum), { entries: twice });
 }
 
 function missedEntries(

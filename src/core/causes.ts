@@ -8,7 +8,7 @@ import {
   type Part,
 } from './comparison.js';
 import { CAUSES, evidenceOf, type Cause, type Evidence } from './evidence.js';
-import { accountFor, changed, type Account } from './account.js';
+import { changed, Inquiry, type Account } from './account.js';
 import { fromUnits } from './sums.js';
 
 /** The cause of one finding, and what it is known by. */
@@ -26,6 +26,8 @@ export interface Explanation {
 export function causesOf(row: Comparison): (cache: CacheComparison) => Explanation {
   const facts = row.facts ?? NO_FACTS;
   const accounts = new Map<Part, Account>();
+  let inquiry: Inquiry | undefined;
+  let blank: Explanation | undefined;
   return (cache) => {
     const structural = structuralCause(row, cache);
     if (structural !== undefined) return inStructure(structural, cache, facts);
@@ -33,7 +35,9 @@ export function causesOf(row: Comparison): (cache: CacheComparison) => Explanati
       return { cause: 'ledger_changed', evidence: evidenceOf(facts, cache, { broken: true }) };
     }
     if (cache.field === 'pendingBalance') return pendingCause(cache, facts);
-    const account = accounts.get(cache.part) ?? accountFor(row, facts, cache.part);
+    if (isBlank(facts)) return (blank ??= blankCause(facts));
+    inquiry ??= new Inquiry(row, facts);
+    const account = accounts.get(cache.part) ?? inquiry.account(cache.part);
     accounts.set(cache.part, account);
     return cacheCause(cache, facts, account);
   };
@@ -68,6 +72,20 @@ function pendingCause(cache: CacheComparison, facts: Facts): Explanation {
   );
 }
 
+/** Where nothing but the installation is on record, as for most of a mass of drifted wallets. */
+function isBlank({ failures, writes, entries, windows, chain }: Facts): boolean {
+  return failures.length + writes.length + entries.length + windows.length === 0 && chain === null;
+}
+
+function blankCause(facts: Facts): Explanation {
+  const cause = fallbackCause(facts);
+  const { installedAt } = facts;
+  return {
+    cause,
+    evidence: cause === 'before_adoption' && installedAt !== null ? { installedAt } : {},
+  };
+}
+
 function cacheCause(cache: CacheComparison, facts: Facts, account: Account): Explanation {
   const key = cache.field === 'balance' ? 'balance' : 'earnings';
   const written = changed(facts, cache) !== 0n;
@@ -80,6 +98,8 @@ function cacheCause(cache: CacheComparison, facts: Facts, account: Account): Exp
   ];
   if (!explained || causes.length === 0) causes.push(...fallback(cache, facts));
   const known = causes.length > 1 ? causes.filter((cause) => cause !== 'unknown') : causes;
+  // Where nothing at all is known, that is the whole delta, which the finding tells anyhow.
+  const partly = !explained && causes[0] !== fallbackCause(facts);
   return named(known, (also) =>
     evidenceOf(facts, cache, {
       also,
@@ -93,7 +113,7 @@ function cacheCause(cache: CacheComparison, facts: Facts, account: Account): Exp
       ],
       gap: involved.find(({ gap }) => gap !== undefined)?.gap,
       window: involved.find(({ window }) => window !== undefined)?.window,
-      unexplained: explained ? undefined : account.rest[key],
+      unexplained: partly ? account.rest[key] : undefined,
     }),
   );
 }
@@ -108,7 +128,15 @@ function isLastWritten(cache: CacheComparison, facts: Facts): boolean {
 /** What is left to say where the records do not explain it all. */
 function fallback({ part }: CacheComparison, facts: Facts): Cause[] {
   if (part === 'profile' && facts.failures.length > 0) return ['sync_failed'];
-  return [facts.installedAt !== null && facts.rightAt === null ? 'before_adoption' : 'unknown'];
+  return [fallbackCause(facts)];
+}
+
+/** The cause of what nothing on record explains. */
+export function fallbackCause({
+  installedAt,
+  rightAt,
+}: Pick<Facts, 'installedAt' | 'rightAt'>): Cause {
+  return installedAt !== null && rightAt === null ? 'before_adoption' : 'unknown';
 }
 
 function writes(written: boolean): Cause[] {

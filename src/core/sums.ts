@@ -15,14 +15,10 @@ export interface Lack {
 const ZERO: Sum = { balance: 0n, earnings: 0n };
 
 /** The longest run of entries that is taken for one fault, where nothing else holds it together. */
-const LONGEST_RUN = 4;
+export const LONGEST_RUN = 4;
 
 /** The longest tail of the history that is taken for one. */
-const LONGEST_TAIL = 8;
-
-export function plus(left: Sum, right: Sum): Sum {
-  return { balance: left.balance + right.balance, earnings: left.earnings + right.earnings };
-}
+export const LONGEST_TAIL = 8;
 
 /** What is still lacking once a sum is accounted for. */
 export function less({ balance, earnings }: Lack, sum: Sum): Lack {
@@ -51,28 +47,15 @@ export function isNothing(lack: Lack): boolean {
   return isExactly(lack, ZERO);
 }
 
-/** The sum of some entries; undefined where one of them is no finite number. */
-export function sumOf(entries: readonly EntryFact[]): Sum | undefined {
-  let sum = ZERO;
-  for (const entry of entries) {
-    const one = amountsOf(entry);
-    if (one === undefined) return undefined;
-    sum = plus(sum, one);
-  }
-  return sum;
-}
-
-function amountsOf({ amount, earned }: EntryFact): Sum | undefined {
-  const [balance, earnings] = [toUnits(amount), toUnits(earned)];
-  return balance === undefined || earnings === undefined ? undefined : { balance, earnings };
-}
-
 /** Digits after the point that are reckoned with: an application's numeric caches may have some. */
 const SCALE = 6;
-const DECIMAL = /^(-?)([0-9]+)(?:\.([0-9]{1,6}))?$/;
+const UNITS = 1_000_000n;
+const WHOLE = /^-?[0-9]+$/;
+const DECIMAL = /^(-?)([0-9]+)\.([0-9]{1,6})$/;
 
 /** A decimal text in millionths of a coin; undefined for what is no such number. */
 export function toUnits(text: string): bigint | undefined {
+  if (WHOLE.test(text)) return BigInt(text) * UNITS;
   const [, sign, whole, fraction = ''] = DECIMAL.exec(text) ?? [];
   if (whole === undefined) return undefined;
   const digits = BigInt(whole + fraction.padEnd(SCALE, '0'));
@@ -87,65 +70,90 @@ export function fromUnits(units: bigint): string {
   return `${units < 0n ? '-' : ''}${digits.slice(0, -SCALE)}${point}`;
 }
 
-/**
- * The entries that add up to exactly this. Only sets that one fault can make are looked at, because
- * among all sets of a long history one that fits by chance would always be found. In this order: one
- * entry, the entries of one transaction, the last few, all that there are, a short run. Of several
- * that fit, the newest.
- *
- * @param entries the last entries of a wallet, the newest first
- * @param all whether these are all its entries
- */
-export function entriesAddingUpTo(
-  lack: Lack,
-  entries: readonly EntryFact[],
-  all: boolean,
-): readonly EntryFact[] {
-  if (isNothing(lack) || (lack.balance === undefined && lack.earnings === undefined)) return [];
-  const fits = (some: readonly EntryFact[]): boolean => {
-    const sum = sumOf(some);
-    return sum !== undefined && isExactly(lack, sum);
-  };
-  for (const entry of entries) if (fits([entry])) return [entry];
-  for (const some of transactionsOf(entries)) if (some.length > 1 && fits(some)) return some;
-  return tailOrRun(lack, entries, all);
-}
+/** Some entries, the newest first, with their amounts read once. */
+export class History {
+  readonly entries: readonly EntryFact[];
+  readonly #all: boolean;
+  /** Sums over the first n entries; shorter where an amount is no finite number. */
+  readonly #balances: bigint[] = [0n];
+  readonly #earnings: bigint[] = [0n];
 
-function transactionsOf(entries: readonly EntryFact[]): Iterable<EntryFact[]> {
-  const groups = new Map<string, EntryFact[]>();
-  for (const entry of entries) {
-    const group = groups.get(entry.transaction);
-    if (group === undefined) groups.set(entry.transaction, [entry]);
-    else group.push(entry);
-  }
-  return groups.values();
-}
-
-/** Walks over running sums, so that the work grows with the entries and not with the runs. */
-function tailOrRun(lack: Lack, entries: readonly EntryFact[], all: boolean): readonly EntryFact[] {
-  const running: Sum[] = [ZERO];
-  for (const entry of entries) {
-    const one = amountsOf(entry);
-    if (one === undefined) break;
-    running.push(plus(running.at(-1) ?? ZERO, one));
-  }
-  const fits = (from: number, to: number): boolean => {
-    const before = running[from] ?? ZERO;
-    const { balance, earnings } = running[to] ?? ZERO;
-    return isExactly(lack, {
-      balance: balance - before.balance,
-      earnings: earnings - before.earnings,
-    });
-  };
-  const known = running.length - 1;
-  for (let to = 2; to <= Math.min(LONGEST_TAIL, known); to += 1) {
-    if (fits(0, to)) return entries.slice(0, to);
-  }
-  if (all && known === entries.length && fits(0, known)) return entries;
-  for (let from = 1; from < known; from += 1) {
-    for (let to = from + 2; to <= Math.min(from + LONGEST_RUN, known); to += 1) {
-      if (fits(from, to)) return entries.slice(from, to);
+  /** @param all whether these are all entries of the wallet */
+  constructor(entries: readonly EntryFact[], all: boolean) {
+    this.entries = entries;
+    this.#all = all;
+    let [balance, earnings] = [0n, 0n];
+    for (const { amount, earned } of entries) {
+      const [one, more] = [toUnits(amount), toUnits(earned)];
+      if (one === undefined || more === undefined) break;
+      balance += one;
+      earnings += more;
+      this.#balances.push(balance);
+      this.#earnings.push(earnings);
     }
   }
-  return [];
+
+  /**
+   * The entries that add up to exactly this. Only sets that one fault can make are looked at, because
+   * among all sets of a long history one that fits by chance would always be found. In this order:
+   * one entry, the entries of one transaction, the last few, all that there are, a short run. Of
+   * several that fit, the newest.
+   */
+  addingUpTo(lack: Lack): readonly EntryFact[] {
+    if (isNothing(lack)) return [];
+    const known = this.#balances.length - 1;
+    for (let n = 0; n < known; n += 1) {
+      if (this.#fits(lack, n, n + 1)) return this.entries.slice(n, n + 1);
+    }
+    const together = this.#ofOneTransaction(lack);
+    if (together !== undefined) return together;
+    for (let to = 2; to <= Math.min(LONGEST_TAIL, known); to += 1) {
+      if (this.#fits(lack, 0, to)) return this.entries.slice(0, to);
+    }
+    if (this.#all && known === this.entries.length && this.#fits(lack, 0, known)) {
+      return this.entries;
+    }
+    for (let from = 1; from < known; from += 1) {
+      for (let to = from + 2; to <= Math.min(from + LONGEST_RUN, known); to += 1) {
+        if (this.#fits(lack, from, to)) return this.entries.slice(from, to);
+      }
+    }
+    return [];
+  }
+
+  /** Compares without making anything: it is done some hundred times for each drifted wallet. */
+  #fits({ balance, earnings }: Lack, from: number, to: number): boolean {
+    return (
+      (balance === undefined ||
+        (this.#balances[to] ?? 0n) - (this.#balances[from] ?? 0n) === balance) &&
+      (earnings === undefined ||
+        (this.#earnings[to] ?? 0n) - (this.#earnings[from] ?? 0n) === earnings)
+    );
+  }
+
+  #ofOneTransaction(lack: Lack): readonly EntryFact[] | undefined {
+    const groups = new Map<string, EntryFact[]>();
+    for (const entry of this.entries.slice(0, this.#balances.length - 1)) {
+      const group = groups.get(entry.transaction);
+      if (group === undefined) groups.set(entry.transaction, [entry]);
+      else group.push(entry);
+    }
+    for (const group of groups.values()) {
+      const sum = group.length > 1 ? sumOf(group) : undefined;
+      if (sum !== undefined && isExactly(lack, sum)) return group;
+    }
+    return undefined;
+  }
+}
+
+/** The sum of some entries; undefined where one of them is no finite number. */
+export function sumOf(entries: readonly EntryFact[]): Sum | undefined {
+  let [balance, earnings] = [0n, 0n];
+  for (const { amount, earned } of entries) {
+    const [one, more] = [toUnits(amount), toUnits(earned)];
+    if (one === undefined || more === undefined) return undefined;
+    balance += one;
+    earnings += more;
+  }
+  return { balance, earnings };
 }

@@ -1,130 +1,20 @@
 import { orderBy, orderOf } from '../ledger/reads/order.js';
 import { earns } from '../mapping/expressions.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import { SYNC_TRIGGER } from '../mapping/names.js';
 import type { Statement } from '../postgres/database.js';
 import { asText } from './generate-truth.js';
+import { instant, type Sources } from './records-statements.js';
 
 /**
- * Statements that gather what is on record about drifted wallets: a fixed number of them, however many
- * wallets are asked about. They only read.
+ * Statements that ask the ledger itself what it can say about drifted wallets: a fixed number of them,
+ * however many wallets are asked about. They only read.
  */
 
 /** The last entries of a wallet that are looked at one by one; more are only ever added up. */
 export const LAST_ENTRIES = 64;
 
-/** Failures, gaps and writes of one kind that are told. */
-const MOST_FAILURES = 20;
-const MOST_GAPS = 20;
-const LAST_WRITES = 5;
-
 /** Breaks of one running balance that are told. */
 const MOST_BREAKS = 10;
-
-/** Which of Trueup's records this role can read here, and how the ledger can be read. */
-export interface Sources {
-  readonly failures: boolean;
-  readonly installations: boolean;
-  readonly writes: boolean;
-  readonly gaps: boolean;
-  readonly repairs: boolean;
-  readonly holds: boolean;
-  /** An index gives the entries of a wallet in their order. */
-  readonly ordered: boolean;
-}
-
-/**
- * Asks the catalog, which every role may. The columns of sync_installations that are needed came with
- * the table of cache writes, so an older schema is read as if nothing were recorded.
- */
-export function readableSources(mapping: ResolvedMapping): Statement {
-  const readable = (table: string): string => `coalesce((
-         SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-          WHERE n.nspname = 'trueup' AND c.relname = '${table}' AND c.relkind = 'r'), false)`;
-  return {
-    text: `SELECT ${readable('sync_failures')} AS failures,
-       ${readable('sync_installations')} AND ${readable('cache_writes')} AS installations,
-       ${readable('cache_writes')} AS writes, ${readable('sync_gaps')} AS gaps,
-       ${readable('repairs')} AND ${readable('runs')} AS repairs, ${readable('holds')} AS holds,
-       EXISTS (SELECT FROM pg_index i
-                 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-                 JOIN pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[1]
-                WHERE i.indrelid = $1::oid AND i.indisvalid AND i.indpred IS NULL
-                  AND a.attname = $2 AND b.attname = $3) AS ordered`,
-    values: [mapping.ledger.table.oid, mapping.ledger.wallet.name, orderOf(mapping)[0]?.name],
-  };
-}
-
-/** A time as text that compares as the time does. */
-export function instant(time: string): string {
-  return `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-}
-
-/** What Trueup has recorded about wallets: one row each. */
-export function records(
-  mapping: ResolvedMapping,
-  sources: Sources,
-  wallets: readonly { readonly walletId: string; readonly profileId: string | null }[],
-): Statement {
-  const repaired = sources.repairs
-    ? `(SELECT max(p.repaired_at) FROM trueup.repairs p
-          WHERE p.wallet_id = s.wallet AND EXISTS (SELECT FROM trueup.runs r WHERE r.id = p.run_id AND r.ledger = $3))`
-    : 'NULL::timestamptz';
-  return {
-    text: `WITH i AS MATERIALIZED (${sources.installations ? installation : 'SELECT NULL::timestamptz AS installed_at, NULL::timestamptz AS verified_at'})
-SELECT s.wallet AS "walletId", ${instant('i.installed_at')} AS "installedAt", ${instant('r.right_at')} AS "rightAt",
-       f.failures, w.writes, ${sources.gaps ? gaps : 'NULL::json'} AS gaps,
-       (SELECT t.tgenabled::text FROM pg_trigger t WHERE t.tgrelid = $4::oid AND t.tgname = '${SYNC_TRIGGER}') AS enabled,
-       ${instant('clock_timestamp()')} AS now
-  FROM unnest($1::text[], $2::text[]) AS s (wallet, profile)
- CROSS JOIN i
- CROSS JOIN LATERAL (SELECT greatest(i.verified_at, ${repaired}) AS right_at) AS r
- CROSS JOIN LATERAL (${sources.failures ? failures : 'SELECT NULL::json AS failures'}) AS f
- CROSS JOIN LATERAL (${sources.writes ? writes : 'SELECT NULL::json AS writes'}) AS w
- WHERE $3::text IS NOT NULL`,
-    values: [
-      wallets.map(({ walletId }) => walletId),
-      wallets.map(({ profileId }) => profileId),
-      mapping.ledger.table.quoted,
-      mapping.ledger.table.oid,
-    ],
-  };
-}
-
-const installation = `SELECT max(installed_at) AS installed_at, max(verified_at) AS verified_at
-          FROM trueup.sync_installations WHERE ledger = $3`;
-
-const gaps = `(SELECT json_agg(json_build_object('what', g.what, 'lastSeenAt', ${instant('g.last_seen_at')},
-                  'noticedAt', ${instant('g.noticed_at')}, 'endedAt', ${instant('g.ended_at')}) ORDER BY g.id DESC)
-          FROM (SELECT * FROM trueup.sync_gaps WHERE ledger = $3 ORDER BY id DESC LIMIT ${String(MOST_GAPS)}) AS g)`;
-
-const failures = `SELECT json_agg(json_build_object('id', f.id::text, 'sqlState', f.sqlstate, 'message', f.message,
-                  'failedAt', ${instant('f.failed_at')}, 'transaction', f.writer::xid::text) ORDER BY f.id DESC) AS failures
-          FROM (SELECT * FROM trueup.sync_failures
-                 WHERE ledger = $3 AND wallet_id = s.wallet AND healed_at IS NULL
-                   AND failed_at > coalesce(r.right_at, '-infinity')
-                 ORDER BY id DESC LIMIT ${String(MOST_FAILURES)}) AS f`;
-
-const NUMBER = `'^-?[0-9]+([.][0-9]+)?$'`;
-const numbers = `c.old_value ~ ${NUMBER} AND c.new_value ~ ${NUMBER}`;
-
-/** Writes that were kept out changed nothing, so they explain nothing. */
-const writes = `SELECT json_agg(json_build_object('part', g.part, 'field', g.field, 'change', g.change,
-                  'count', g.count, 'last', g.last)) AS writes
-          FROM (SELECT c.part, c.field, count(*)::text AS count,
-                       CASE WHEN bool_and(coalesce(${numbers}, false))
-                            THEN ${asText(`sum(CASE WHEN ${numbers} THEN c.new_value::numeric - c.old_value::numeric END)`)} END AS change,
-                       json_agg(json_build_object('id', c.id::text, 'role', c.role, 'applicationName', c.application_name,
-                         'writtenAt', ${instant('c.written_at')}, 'oldValue', c.old_value, 'newValue', c.new_value,
-                         'transaction', c.writer::xid::text) ORDER BY c.id DESC)
-                         FILTER (WHERE c.place <= ${String(LAST_WRITES)}) AS last
-                  FROM (SELECT c.*, row_number() OVER (PARTITION BY c.part, c.field ORDER BY c.id DESC) AS place
-                          FROM (VALUES ('wallet', s.wallet), ('profile', s.profile)) AS v (part, row_id)
-                          JOIN trueup.cache_writes c ON c.part = v.part AND c.row_id = v.row_id
-                         WHERE c.ledger = $3 AND c.action = 'recorded'
-                           AND c.written_at > coalesce(r.right_at, '-infinity')) AS c
-                 GROUP BY c.part, c.field) AS g`;
 
 /** The columns of one entry (alias e) as a JSON array: id, amount, earned, time, transaction. */
 function entryTexts(mapping: ResolvedMapping): string {
@@ -139,30 +29,67 @@ function earned(mapping: ResolvedMapping): string {
 }
 
 /**
- * The last entries of wallets, the newest first. Where an index gives their order only they are read;
- * elsewhere all entries of these wallets, in one pass (a LIMIT alone would tempt the planner to walk
- * over the whole ledger backwards for each of them).
+ * The amounts of the last entries of wallets, and the transactions that wrote them, as two texts: they
+ * are read for every drifted wallet, and the entries as such only where their amounts fit.
  */
+export function lastAmounts(
+  mapping: ResolvedMapping,
+  sources: Sources,
+  walletIds: readonly string[],
+): Statement {
+  const { amount } = mapping.ledger;
+  const coins = `coalesce(e.${amount.quoted}, 0)`;
+  return lastOf(mapping, sources, walletIds, {
+    columns: `${amount.kind === 'integer' ? `${coins}::text` : asText(coins)} AS amount, e.xmin::text AS writer`,
+    aggregate: (order) =>
+      `string_agg(e.amount, ' '${order}) AS amounts, string_agg(e.writer, ' '${order}) AS transactions`,
+    result: 'amounts, l.transactions',
+  });
+}
+
+/** The last entries of wallets, the newest first. */
 export function lastEntries(
   mapping: ResolvedMapping,
   sources: Sources,
   walletIds: readonly string[],
 ): Statement {
+  return lastOf(mapping, sources, walletIds, {
+    columns: `${entryTexts(mapping)} AS entry`,
+    aggregate: (order) => `json_agg(e.entry${order}) AS entries`,
+    result: 'entries',
+  });
+}
+
+/**
+ * Where an index gives the order of a wallet's entries, only the last ones are read; elsewhere all
+ * entries of these wallets, in one pass (a LIMIT alone would tempt the planner to walk over the whole
+ * ledger backwards for each of them).
+ */
+function lastOf(
+  mapping: ResolvedMapping,
+  sources: Sources,
+  walletIds: readonly string[],
+  shape: {
+    readonly columns: string;
+    readonly aggregate: (order: string) => string;
+    readonly result: string;
+  },
+): Statement {
   const { ledger, wallet } = mapping;
   const order = orderBy(orderOf(mapping), 'e', 'DESC');
   const last = String(LAST_ENTRIES);
   const text = sources.ordered
-    ? `SELECT s.wallet::text AS "walletId", l.entries
+    ? `SELECT s.wallet::text AS "walletId", l.${shape.result}
   FROM unnest($1::${wallet.id.baseType}[]) AS s (wallet)
- CROSS JOIN LATERAL (SELECT json_agg(e.entry) AS entries FROM (
-         SELECT ${entryTexts(mapping)} AS entry FROM ${ledger.table.quoted} AS e
+ CROSS JOIN LATERAL (SELECT ${shape.aggregate('')} FROM (
+         SELECT ${shape.columns} FROM ${ledger.table.quoted} AS e
           WHERE e.${ledger.wallet.quoted} = s.wallet ORDER BY ${order} LIMIT ${last}) AS e) AS l`
-    : `SELECT e.wallet::text AS "walletId", json_agg(e.entry ORDER BY e.place) AS entries
-  FROM (SELECT e.${ledger.wallet.quoted} AS wallet, ${entryTexts(mapping)} AS entry,
+    : `SELECT l.wallet::text AS "walletId", l.${shape.result} FROM (SELECT e.wallet, ${shape.aggregate(' ORDER BY e.place')}
+  FROM (SELECT e.${ledger.wallet.quoted} AS wallet, ${shape.columns},
                row_number() OVER (PARTITION BY e.${ledger.wallet.quoted} ORDER BY ${order}) AS place
           FROM ${ledger.table.quoted} AS e WHERE e.${ledger.wallet.quoted} = ANY ($1::${wallet.id.baseType}[])) AS e
  WHERE e.place <= ${last}
- GROUP BY e.wallet`;
+ GROUP BY e.wallet) AS l`;
   return { text, values: [walletIds] };
 }
 

@@ -1,62 +1,84 @@
-import { unexplained } from '../core/account.js';
+import { Inquiry } from '../core/account.js';
 import {
-  NO_FACTS,
   type ChainFact,
   type Comparison,
   type EntryFact,
   type Facts,
-  type FailureFact,
   type GapFact,
   type Part,
   type WindowFact,
-  type WritesFact,
 } from '../core/comparison.js';
+import { couldAddUpTo } from '../core/prefilter.js';
 import { fromUnits, isNothing } from '../core/sums.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
 import { slices } from './chunks.js';
 import * as statements from './evidence-statements.js';
+import type { Sources } from './records-statements.js';
+import {
+  readLedger,
+  readRecords,
+  readSources,
+  type Gathered,
+  type LedgerFacts,
+  type Known,
+} from './records.js';
 
 /** Wallets that are asked about at a time. */
 const BATCH = 5_000;
 
 const PARTS: readonly Part[] = ['wallet', 'profile'];
 
-/** A mutable set of facts, while they are gathered. */
-type Gathered = { -readonly [Key in keyof Facts]: Facts[Key] };
-
 /** Gathers what is on record about drifted wallets. What this role cannot read counts as not recorded. */
 export class Investigator {
   readonly #mapping: ResolvedMapping;
-  #sources: statements.Sources | undefined;
+  #sources: Sources | undefined;
 
   constructor(mapping: ResolvedMapping) {
     this.#mapping = mapping;
   }
 
   /**
+   * What is on record about the ledger as a whole.
+   *
+   * @param run the run that is going to repair, whose own repairs tell nothing
+   */
+  async ledger(session: Queryable, run: string | null = null): Promise<LedgerFacts> {
+    return readLedger(session, this.#mapping, await this.#readSources(session), run);
+  }
+
+  /**
    * Adds its facts to each wallet, in a fixed number of statements for each few thousand of them. The
    * rows have to be of the same snapshot, or of locked wallets.
+   *
+   * @param repaired the run that has just repaired them, and what was on record before
    */
-  async investigate(session: Queryable, rows: readonly Comparison[]): Promise<Comparison[]> {
+  async investigate(
+    session: Queryable,
+    rows: readonly Comparison[],
+    repaired?: { readonly ledger: LedgerFacts; readonly run: string },
+  ): Promise<Comparison[]> {
+    if (rows.every(({ walletId }) => walletId === null)) return [...rows];
+    const ledger = repaired?.ledger ?? (await this.ledger(session));
+    const known = { sources: await this.#readSources(session), ledger, run: repaired?.run ?? null };
     const result: Comparison[] = [];
     for (const batch of slices(rows, BATCH)) {
-      const facts = await this.#facts(session, batch);
+      const facts = await this.#facts(session, batch, known);
       for (const row of batch) {
-        const known = row.walletId === null ? undefined : facts.get(row.walletId);
-        result.push(known === undefined ? row : { ...row, facts: known });
+        const found = row.walletId === null ? undefined : facts.get(row.walletId);
+        result.push(found === undefined ? row : { ...row, facts: found });
       }
     }
     return result;
   }
 
-  async #facts(session: Queryable, rows: readonly Comparison[]): Promise<Map<string, Gathered>> {
-    const wallets = rows.flatMap(({ walletId, profileId }) =>
-      walletId === null ? [] : [{ walletId, profileId }],
-    );
-    if (wallets.length === 0) return new Map();
-    const sources = await this.#readSources(session);
-    const found = await readRecords(session, this.#mapping, sources, wallets);
+  async #facts(
+    session: Queryable,
+    rows: readonly Comparison[],
+    known: Known,
+  ): Promise<Map<string, Gathered>> {
+    const { sources } = known;
+    const found = await readRecords(session, this.#mapping, known, rows);
     await this.#readEntries(session, sources, rows, found);
     await this.#readChains(session, rows, found);
     await this.#readHolds(session, sources, rows, found);
@@ -64,21 +86,22 @@ export class Investigator {
     return found;
   }
 
-  async #readSources(session: Queryable): Promise<statements.Sources> {
+  async #readSources(session: Queryable): Promise<Sources> {
     return (this.#sources ??= await readSources(session, this.#mapping));
   }
 
-  /** The entries of those whose balance or earnings differ. */
+  /** The entries of those whose balance or earnings differ, where they can be what is lacking. */
   async #readEntries(
     session: Queryable,
-    sources: statements.Sources,
+    sources: Sources,
     rows: readonly Comparison[],
     found: ReadonlyMap<string, Gathered>,
   ): Promise<void> {
-    const ids = idsOf(
-      rows,
+    const drifted = rows.filter(
       (row) => row.walletExists && differs(row, ['balance', 'lifetimeEarnings']),
     );
+    if (drifted.length === 0) return;
+    const ids = await this.#whoseEntriesFit(session, sources, drifted, found);
     if (ids.length === 0) return;
     const read = await session.query<{ walletId: string; entries: readonly EntryTuple[] | null }>(
       statements.lastEntries(this.#mapping, sources, ids),
@@ -87,6 +110,30 @@ export class Investigator {
       const facts = found.get(walletId);
       if (facts !== undefined) facts.entries = (entries ?? []).map(toEntry);
     }
+  }
+
+  /** Wallets whose entries have to be read one by one. */
+  async #whoseEntriesFit(
+    session: Queryable,
+    sources: Sources,
+    drifted: readonly Comparison[],
+    found: ReadonlyMap<string, Gathered>,
+  ): Promise<string[]> {
+    const recorded: string[] = [];
+    const inquiries = new Map<string, Inquiry>();
+    for (const row of drifted) {
+      const facts = row.walletId === null ? undefined : found.get(row.walletId);
+      if (row.walletId === null || facts === undefined) continue;
+      const inquiry = new Inquiry(row, facts);
+      if (hasRecords(row, facts)) recorded.push(row.walletId);
+      else if (inquiry.concernsEntries) inquiries.set(row.walletId, inquiry);
+    }
+    if (inquiries.size === 0) return recorded;
+    const amounts = await session.query<AmountsRow>(
+      statements.lastAmounts(this.#mapping, sources, [...inquiries.keys()]),
+    );
+    const fitting = amounts.filter((row) => fits(inquiries.get(row.walletId), row));
+    return [...recorded, ...fitting.map(({ walletId }) => walletId)];
   }
 
   async #readChains(
@@ -106,7 +153,7 @@ export class Investigator {
 
   async #readHolds(
     session: Queryable,
-    sources: statements.Sources,
+    sources: Sources,
     rows: readonly Comparison[],
     found: ReadonlyMap<string, Gathered>,
   ): Promise<void> {
@@ -146,15 +193,10 @@ export class Investigator {
   }
 }
 
-interface RecordRow {
+interface AmountsRow {
   readonly walletId: string;
-  readonly installedAt: string | null;
-  readonly rightAt: string | null;
-  readonly failures: readonly FailureFact[] | null;
-  readonly writes: readonly WritesFact[] | null;
-  readonly gaps: readonly GapFact[] | null;
-  readonly enabled: string | null;
-  readonly now: string;
+  readonly amounts: string | null;
+  readonly transactions: string | null;
 }
 
 type EntryTuple = readonly [string, string, string, string | null, string];
@@ -164,59 +206,19 @@ type ChainRow = Omit<ChainFact, 'first'> & {
 };
 type WindowRow = Omit<WindowFact, 'gap'> & { readonly walletId: string; readonly lastTime: string };
 
-async function readSources(
-  session: Queryable,
-  mapping: ResolvedMapping,
-): Promise<statements.Sources> {
-  const [sources] = await session.query<statements.Sources>(statements.readableSources(mapping));
+/** Whether something is on record that entries have to be held against. */
+function hasRecords({ caches }: Comparison, { failures, writes }: Facts): boolean {
   return (
-    sources ?? {
-      failures: false,
-      installations: false,
-      writes: false,
-      gaps: false,
-      repairs: false,
-      holds: false,
-      ordered: false,
-    }
+    failures.length + writes.length > 0 || caches.some(({ field }) => field === 'balanceAfter')
   );
 }
 
-async function readRecords(
-  session: Queryable,
-  mapping: ResolvedMapping,
-  sources: statements.Sources,
-  wallets: readonly { readonly walletId: string; readonly profileId: string | null }[],
-): Promise<Map<string, Gathered>> {
-  const rows = await session.query<RecordRow>(statements.records(mapping, sources, wallets));
-  const [first] = rows;
-  const gaps = first === undefined ? [] : gapsOf(first);
-  return new Map(
-    rows.map(({ walletId, installedAt, rightAt, failures, writes }) => [
-      walletId,
-      {
-        ...NO_FACTS,
-        installedAt,
-        rightAt,
-        failures: failures ?? [],
-        writes: writes ?? [],
-        gaps: gaps.filter(({ endedAt }) => endedAt === null || endedAt > (rightAt ?? '')),
-      },
-    ]),
-  );
-}
-
-/** The recorded gaps, and the one that nobody has noticed yet. */
-function gapsOf({ installedAt, gaps, enabled, now }: RecordRow): readonly GapFact[] {
-  const recorded = gaps ?? [];
-  const isThere = enabled === 'O' || enabled === 'A';
-  if (installedAt === null || isThere || recorded.some(({ endedAt }) => endedAt === null)) {
-    return recorded;
-  }
-  const ends = recorded.map(({ endedAt }) => endedAt ?? '');
-  const lastSeenAt = [installedAt, ...ends].sort().at(-1) ?? installedAt;
-  const what = enabled === null ? 'missing' : 'disabled';
-  return [{ what, lastSeenAt, noticedAt: now, endedAt: null }, ...recorded];
+/** Whether entries with these amounts can be what is lacking. */
+function fits(inquiry: Inquiry | undefined, row: AmountsRow): boolean {
+  if (inquiry === undefined || row.amounts === null) return false;
+  const amounts = row.amounts.split(' ').map(Number);
+  const transactions = (row.transactions ?? '').split(' ');
+  return PARTS.some((part) => couldAddUpTo(inquiry.lack(part), amounts, transactions));
 }
 
 function idsOf(rows: readonly Comparison[], wanted: (row: Comparison) => boolean): string[] {
@@ -230,8 +232,10 @@ function differs({ caches }: Comparison, fields: readonly string[]): boolean {
 }
 
 function targetsOf(row: Comparison, facts: Facts): statements.Target[] {
+  const inquiry = new Inquiry(row, facts);
+  if (!inquiry.concernsEntries) return [];
   return PARTS.flatMap((part) => {
-    const lacking = unexplained(row, facts, part);
+    const lacking = inquiry.lack(part);
     if (isNothing(lacking)) return [];
     const { balance, earnings } = lacking;
     return [

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { findingsOf } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database } from '../postgres/database.js';
 import { Investigator } from './evidence.js';
@@ -83,11 +82,9 @@ function whatRemains(outcome: RepairOutcome): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const walletId of outcome.locked) reasons.set(walletId, 'locked by another transaction');
   for (const { walletId, error } of outcome.failed) reasons.set(walletId, error.message);
-  for (const row of outcome.found) {
-    const left = findingsOf(row, { repaired: true }).find(
-      ({ repaired, part }) => !repaired && part === 'profile',
-    );
-    if (left !== undefined && row.walletId !== null) reasons.set(row.walletId, left.cause);
+  for (const findings of outcome.found) {
+    const left = findings.find(({ repaired, part }) => !repaired && part === 'profile');
+    if (typeof left?.walletId === 'string') reasons.set(left.walletId, left.cause);
   }
   return reasons;
 }

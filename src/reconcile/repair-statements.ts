@@ -74,12 +74,16 @@ export interface FoundRow {
 }
 
 /**
- * Compares locked wallets again, and overwrites what is still wrong: one statement, because what it
- * reads is locked. Returns the caches that differed, repaired or not.
+ * Compares locked wallets again, overwrites what is still wrong, and records every repair: one
+ * statement, because what it reads is locked. Returns the caches that differed, repaired or not.
  * The chain of running balances is not looked at: repairing cannot change it. LIMIT says nothing
  * new, but tells the planner how few rows there are: without it it read both whole tables.
  */
-export function repairLocked(mapping: ResolvedMapping, walletIds: readonly string[]): Statement {
+export function repairLocked(
+  mapping: ResolvedMapping,
+  walletIds: readonly string[],
+  record: { readonly runId: string; readonly cause: Cause },
+): Statement {
   const most = String(walletIds.length);
   return {
     text: `WITH found AS MATERIALIZED (
@@ -88,39 +92,28 @@ export function repairLocked(mapping: ResolvedMapping, walletIds: readonly strin
    WHERE c.wallet_exists AND ${cachesDiffer(mapping)} LIMIT ${most}
 ), repairable AS MATERIALIZED (
   SELECT c.* FROM found AS c WHERE NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
-), ${repairOfWallets(mapping)}${repairOfProfiles(mapping)}
+), ${repairOfWallets(mapping)}, ${repairOfProfiles(mapping)}recorded AS (
+  INSERT INTO trueup.repairs (run_id, wallet_id, profile_id, user_id, cause, changes)
+  SELECT $2::uuid, c.wallet_id::text, c.profile_id::text, c.user_id::text, $3::text, c.changes::jsonb
+    FROM repairable AS c
+)
 SELECT c.wallet_id::text, c.profile_id::text, c.profile_exists, c.user_id::text, c.entry_count::text, c.changes
   FROM found AS c
  ORDER BY c.wallet_id`,
-    values: [walletIds],
+    values: [walletIds, record.runId, record.cause],
   };
 }
 
-/** A repair, for the record. */
-export interface Repair {
-  readonly walletId: string;
-  readonly profileId: string | null;
-  readonly userId: string | null;
-  readonly cause: Cause;
-  /** {@link FoundRow.changes} */
-  readonly changes: string;
-}
-
-/** Records repairs, in the transaction that made them. */
-export function recordRepairs(runId: string, repairs: readonly Repair[]): Statement {
+/** Says why wallets of a run were wrong, in the transaction that repaired them. */
+export function nameCauses(
+  runId: string,
+  causes: readonly { readonly walletId: string; readonly cause: Cause }[],
+): Statement {
   return {
-    text: `INSERT INTO trueup.repairs (run_id, wallet_id, profile_id, user_id, cause, changes)
-           SELECT $1::uuid, r.wallet_id, r.profile_id, r.user_id, r.cause, r.changes::jsonb
-             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-                  AS r (wallet_id, profile_id, user_id, cause, changes)`,
-    values: [
-      runId,
-      repairs.map(({ walletId }) => walletId),
-      repairs.map(({ profileId }) => profileId),
-      repairs.map(({ userId }) => userId),
-      repairs.map(({ cause }) => cause),
-      repairs.map(({ changes }) => changes),
-    ],
+    text: `UPDATE trueup.repairs AS p SET cause = c.cause
+             FROM unnest($2::text[], $3::text[]) AS c (wallet_id, cause)
+            WHERE p.run_id = $1 AND p.wallet_id = c.wallet_id`,
+    values: [runId, causes.map(({ walletId }) => walletId), causes.map(({ cause }) => cause)],
   };
 }
 
@@ -149,10 +142,10 @@ function repairOfProfiles(mapping: ResolvedMapping): string {
   const { profile } = mapping;
   const differs = partDiffers(mapping, 'profile');
   if (profile === undefined || differs === '') return '';
-  return `, profiles AS (
+  return `profiles AS (
   UPDATE ${profile.table.quoted} AS p SET ${assignments(mapping, 'profile', profile.updatedAt?.quoted)}
     FROM repairable AS c WHERE p.ctid = c.profile_row AND (${differs})
-)`;
+), `;
 }
 
 function assignments(

@@ -1,7 +1,7 @@
 import { type TrueupError } from '../core/errors.js';
-import { firstCause } from '../core/causes.js';
+import { fallbackCause, firstCause } from '../core/causes.js';
 import type { CacheComparison } from '../core/comparison.js';
-import { findingsOf, isWithoutHistory, type Comparison } from '../core/drift.js';
+import { findingsOf, type Cause, type Finding } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import {
@@ -22,8 +22,8 @@ export interface FailedRepair {
 
 /** What became of a list of wallets. Whoever is in none of the lists was in sync. */
 export interface RepairOutcome {
-  /** Drifted under lock: repaired, as far as that kind of drift can be repaired. */
-  readonly found: readonly Comparison[];
+  /** Drifted under lock, wallet by wallet: repaired, as far as that kind of drift can be repaired. */
+  readonly found: readonly (readonly Finding[])[];
   /** Left alone, because somebody else holds the wallet or its profile. */
   readonly locked: readonly string[];
   /** The database refused the new value, such as one that its column cannot hold. */
@@ -116,45 +116,41 @@ async function repairUnderLock(
 /**
  * Compares wallets that are locked already, repairs and records.
  *
- * @returns those that had drifted, with what is on record about them
+ * @returns what was found, of each wallet that had drifted
  */
 export async function repairHeld(
   session: Queryable,
   mapping: ResolvedMapping,
   walletIds: readonly string[],
   options: Omit<RepairOptions, 'onLocked'>,
-): Promise<Comparison[]> {
+): Promise<Finding[][]> {
+  const { investigator, runId } = options;
+  const ledger = await investigator.ledger(session, runId);
+  const usual = fallbackCause(ledger);
   const rows = await session.query<statements.FoundRow>(
-    statements.repairLocked(mapping, walletIds),
+    statements.repairLocked(mapping, walletIds, { runId, cause: usual }),
   );
   if (rows.length === 0) return [];
   const decode = foundDecoder(mapping);
-  const found = await options.investigator.investigate(
-    session,
-    rows.map((row) => {
-      const broken = options.breaks?.get(row.wallet_id);
-      const one = decode(row);
-      return broken === undefined ? one : { ...one, caches: [...one.caches, broken] };
-    }),
-  );
-  const repairs = found.flatMap((row, place) =>
-    isWithoutHistory(row) ? [] : [repairOf(row, rows[place]?.changes ?? '{}')],
-  );
-  if (repairs.length > 0) await session.query(statements.recordRepairs(options.runId, repairs));
-  return found;
+  const drifted = rows.map((row) => {
+    const broken = options.breaks?.get(row.wallet_id);
+    const one = decode(row);
+    return broken === undefined ? one : { ...one, caches: [...one.caches, broken] };
+  });
+  const found = await investigator.investigate(session, drifted, { ledger, run: runId });
+  const findings = found.map((row) => findingsOf(row, { repaired: true }));
+  // Most of a mass of repairs have the usual cause; only the others are written once more.
+  const causes = findings.map(repairCause).filter(({ cause }) => cause !== usual);
+  if (causes.length > 0) await session.query(statements.nameCauses(runId, causes));
+  return findings;
 }
 
 /** A repaired wallet has one cause on record: the first of those of its caches. */
-function repairOf(row: Comparison, changes: string): statements.Repair {
-  const caches = findingsOf(row, { repaired: true }).filter(
-    ({ field }) => field !== 'balanceAfter',
-  );
+function repairCause(findings: readonly Finding[]): { walletId: string; cause: Cause } {
+  const caches = findings.filter(({ field }) => field !== 'balanceAfter');
   return {
-    walletId: row.walletId ?? '',
-    profileId: row.profileId,
-    userId: row.userId,
+    walletId: findings[0]?.walletId ?? '',
     cause: firstCause(caches.map(({ cause }) => cause)),
-    changes,
   };
 }
 

@@ -183,7 +183,7 @@ class Run {
   async #handle(batch: Batch): Promise<void> {
     this.tally.checked += batch.checked;
     if (this.#options.dryRun) {
-      for (const { details } of batch.suspects) this.#report(details, { repaired: false });
+      for (const { details } of batch.suspects) this.#report(details);
     } else {
       await this.#repair(batch.suspects);
     }
@@ -201,7 +201,7 @@ class Run {
     const ids: string[] = [];
     for (const { walletId, details } of suspects) {
       if (walletId === null || (details !== undefined && !hasRepairable(details))) {
-        this.#report(details, { repaired: false });
+        this.#report(details);
         continue;
       }
       ids.push(walletId);
@@ -234,13 +234,13 @@ class Run {
   }
 
   async #conclude(outcome: RepairOutcome): Promise<void> {
-    for (const row of outcome.found) this.#report(row, { repaired: true });
+    for (const findings of outcome.found) this.#tell(findings);
     for (const failure of outcome.failed) await this.#fail(failure);
   }
 
   async #fail({ walletId, error }: FailedRepair): Promise<void> {
     const details = (await detailsOf(this.#walk, [walletId])).get(walletId);
-    this.#report(details, { repaired: false });
+    this.#report(details);
     this.tally.errors += 1;
     this.#options.onProblem?.({
       type: 'error',
@@ -263,9 +263,13 @@ class Run {
     });
   }
 
-  #report(row: Comparison | undefined, outcome: { repaired: boolean }): void {
+  /** Tells what a run leaves as it is. */
+  #report(row: Comparison | undefined): void {
     if (row === undefined) return;
-    const findings: Finding[] = findingsOf(row, outcome);
+    this.#tell(findingsOf(row, { repaired: false }));
+  }
+
+  #tell(findings: readonly Finding[]): void {
     countUser(this.tally, findings);
     this.#verification?.see(findings);
     for (const finding of findings) this.#options.onFinding?.(finding);

@@ -154,7 +154,7 @@ async function repair(
     investigator: new Investigator(mapping),
     ...(broken === undefined ? {} : { breaks: new Map([[walletId, broken]]) }),
   });
-  const findings = found.flatMap((row) => findingsOf(row, { repaired: true }));
+  const findings = found.flat();
   await session.query(statements.finishRun(runId, null, { findings: findings.length }));
   return findings;
 }
