@@ -52,6 +52,15 @@ export type { PosterOptions } from './ledger/poster.js';
 export type { OpenWalletRequest } from './ledger/wallets.js';
 export { OWN_MAPPING } from './mapping/own.js';
 export type { Mapping } from './mapping/schema.js';
+export type {
+  BalanceStory,
+  ExplainRequest,
+  Remedy,
+  StoryFailure,
+  StoryRepair,
+  StoryWrite,
+  WalletStory,
+} from './reconcile/explain.js';
 export type { HealResult } from './reconcile/heal.js';
 export { MAX_BATCH_SIZE } from './reconcile/options.js';
 export type {

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, VERSION, type ExitStatus } from '../index.js';
 import { addBench } from './commands/bench.js';
 import { addDemo } from './commands/demo.js';
+import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
 import { addSync } from './commands/sync.js';
@@ -25,6 +26,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)');
   addReconcile(program, setStatus);
+  addExplain(program, setStatus);
   addSync(program, setStatus);
   addMigrate(program, setStatus);
   addDemo(program, setStatus);

@@ -5,7 +5,8 @@ import { causePhrase } from './causes.js';
 
 /** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
 
-const FIELD_NAMES = {
+/** Fields as people call them. */
+export const FIELD_NAMES = {
   balance: 'balance',
   lifetimeEarnings: 'lifetime earnings',
   pendingBalance: 'pending balance',

@@ -12,6 +12,7 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import { isOwn } from '../mapping/own.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Database } from '../postgres/database.js';
+import { explain, type BalanceStory, type ExplainRequest } from '../reconcile/explain.js';
 import { heal, type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
@@ -198,6 +199,16 @@ export class Trueup extends Reads<TrueupEvents> {
       },
       VERSION,
     );
+  }
+
+  /**
+   * Tells why the balance of a user, or of one wallet, is what it is: what each part says, what is on
+   * record about it, the cause of each difference, and what reconcile would do. Reads only.
+   *
+   * @throws TrueupError also `user_not_found`, `wallet_not_found`, `invalid_argument`, `feature_off`
+   */
+  explain(request: ExplainRequest): Promise<BalanceStory> {
+    return explain(this.#parts.database, this.mapping, request);
   }
 
   /** Installs the sync triggers of the mapping, or brings them up to date. */
