@@ -123,20 +123,29 @@ function repairLine({ repairedAt, kind, cause, changes }: WalletStory['repairs']
   return `${moment(repairedAt)}  ${kind} (${cause.replaceAll('_', ' ')}): ${what.join(', ')}`;
 }
 
+/** Findings with the same explanation are told together. */
 function verdictLines({ findings }: WalletStory): string[] {
   if (findings.length === 0) return ['  everything agrees with the ledger'];
-  return findings.flatMap((finding) => {
-    const { part, field, cached, expected, cause, remedy } = finding;
+  const stories = new Map<string, string[]>();
+  for (const finding of findings) {
     const phrase = causePhrase(finding);
-    const why = phrase === '' ? 'nothing on record explains it' : phrase;
-    const what = `${part} ${FIELD_NAMES[field]}`;
-    return [
-      `  why ${what} is wrong: ${cause.replaceAll('_', ' ')}${why === cause.replaceAll('_', ' ') ? '' : `: ${why}`}`,
-      remedy === 'repair'
-        ? `    reconcile would set it: ${cached ?? 'null'} -> ${expected}`
-        : '    reconcile would leave it as it is',
-    ];
-  });
+    const why = `${phrase === '' ? 'nothing on record explains it' : phrase} [${finding.cause}]`;
+    stories.set(why, [...(stories.get(why) ?? []), remedyLine(finding)]);
+  }
+  return [...stories].flatMap(([why, lines]) => [`  why: ${why}`, ...lines]);
+}
+
+function remedyLine({
+  part,
+  field,
+  cached,
+  expected,
+  remedy,
+}: WalletStory['findings'][number]): string {
+  const what = `${part} ${FIELD_NAMES[field]}`;
+  return remedy === 'repair'
+    ? `    reconcile would set ${what} ${cached ?? 'null'} -> ${expected}`
+    : `    reconcile would leave ${what} as it is`;
 }
 
 function installationLine({ installation, takenAt }: BalanceStory): string {

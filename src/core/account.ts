@@ -220,30 +220,37 @@ function failureOf(facts: Facts, part: Part): Contribution | undefined {
 }
 
 /**
- * What an edited or deleted entry took from the ledger while the caches kept it: its chain still shows
- * it. Whether a break is an edit or a deletion says what became of the earnings; both are tried.
+ * What edited or deleted entries took from the ledger while the caches kept it: their chain still shows
+ * it. A break is an edit or a deletion, which says what became of the earnings; or it changed nothing,
+ * such as the next entry of an application that adds its balances up anew. All of that is tried.
  */
 function editsOf({ chain }: Facts): Contribution[] {
-  if (chain === null || Number(chain.count) > MOST_BREAKS) return [];
-  const offset = toUnits(chain.offset);
-  if (offset === undefined || chain.first.length !== Number(chain.count)) return [];
-  let earned: readonly bigint[] = [0n];
+  if (chain === null || chain.first.length > MOST_BREAKS) return [];
+  let sums: Sum[] = [{ balance: 0n, earnings: 0n }];
   for (const one of chain.first) {
-    const ways = lostEarnings(one);
-    earned = earned.flatMap((sum) => ways.map((way) => sum + way));
+    const ways = waysOf(one);
+    sums = sums.flatMap((sum) => [sum, ...ways.map((way) => plus(sum, way))]);
   }
-  return [...new Set(earned)].map((earnings) =>
-    contribution('ledger_changed', { balance: -offset, earnings: -earnings }),
-  );
+  return sums
+    .filter(({ balance, earnings }) => balance !== 0n || earnings !== 0n)
+    .map((sum) => contribution('ledger_changed', opposite(sum)));
 }
 
-function lostEarnings({ size, amount }: BreakFact): bigint[] {
-  const [lost, left] = [toUnits(size) ?? 0n, toUnits(amount) ?? 0n];
-  return [positive(left + lost) - positive(left), positive(lost)];
+/** What the ledger lost at a break, and the earnings with it. */
+function waysOf({ size, amount }: BreakFact): Sum[] {
+  const [balance, left] = [toUnits(size) ?? 0n, toUnits(amount) ?? 0n];
+  return [
+    { balance, earnings: positive(left + balance) - positive(left) },
+    { balance, earnings: positive(balance) },
+  ];
 }
 
 function positive(value: bigint): bigint {
   return value > 0n ? value : 0n;
+}
+
+function plus(left: Sum, right: Sum): Sum {
+  return { balance: left.balance + right.balance, earnings: left.earnings + right.earnings };
 }
 
 function opposite({ balance, earnings }: Sum): Sum {
