@@ -2,10 +2,12 @@ import { causesOf } from '../../src/core/causes.js';
 import {
   NO_FACTS,
   type CacheComparison,
+  type ChainFact,
   type Comparison,
   type EntryFact,
   type Facts,
   type GapFact,
+  type WritesFact,
 } from '../../src/core/comparison.js';
 
 /** Comparisons and facts for the tests of the decision about causes. */
@@ -47,8 +49,8 @@ export const write = (
   part: 'wallet' | 'profile',
   field: 'balance',
   change: string | null,
-  newValue = '0',
-) => ({
+  newValue: string | null = '0',
+): WritesFact => ({
   part,
   field,
   change,
@@ -121,7 +123,7 @@ export const pending: CacheComparison = {
   cached: '9',
   expected: '4',
 };
-export const breakOf = (size: string, amount: string) => ({
+export const breakOf = (size: string, amount: string): ChainFact => ({
   count: '1',
   offset: size,
   first: [
