@@ -81,9 +81,9 @@ export class Healer {
       while (!this.#stop.signal.aborted) {
         if (news.lost !== undefined) throw toTrueupError(news.lost);
         news.notified = false;
-        await this.#watch();
         const result = await heal(this.#database, this.#mapping, { signal: this.#stop.signal });
         if (result.healed + result.failed > 0) this.#listener.onHealed?.(result);
+        await this.#watch();
         if (!hasNews(news)) await this.#sleep(LOOK_EVERY_MS);
       }
       await session.query(stopListening);

@@ -10,6 +10,7 @@ import {
   recorded,
   run,
   steps,
+  switchSync,
   tamper,
   writeByHand,
   type Injection,
@@ -128,6 +129,40 @@ test('a repair is a new beginning: what was written before it explains nothing',
   expect(await drift(stage)).toEqual([]);
   await db.run(unseen(writeByHand(stage, 23, false)));
   expect(told(await drift(stage))).toEqual(['wallet balance unknown']);
+});
+
+test('a failure that waits, of a profile that was repaired since, explains nothing', async () => {
+  const stage = await stageOf('adopted tables');
+  await db.run(failing(stage, 601));
+  await stage.trueup.reconcile({ userIds: ['1'] });
+  const { profile = '', shown = '' } = namesOf(stage);
+  await db.run(unseen(`UPDATE ${profile} SET ${shown} = ${shown} + 19 WHERE id = 101`));
+  expect(told(await drift(stage))).toEqual(['profile balance unknown']);
+});
+
+test('a write that the guard kept out explains nothing', async () => {
+  const stage = await stageOf('adopted tables');
+  await db.run(unseen(writeByHand(stage, 17).replace(`'recorded'`, `'kept'`)));
+  expect(told(await drift(stage))).toEqual(['wallet balance unknown']);
+});
+
+test('more entries in a gap than are looked at one by one: they are added up', async () => {
+  const stage = await stageOf('adopted tables');
+  for (let n = 1; n <= 20; n += 1) await db.run(stage.entry(2 * n));
+  await db.run(switchSync(stage, 'DISABLE'));
+  for (let n = 1; n <= 90; n += 1) await db.run(stage.entry(100 + n));
+  const found = await drift(stage);
+  expect(told(found)).toEqual([
+    'wallet balance triggers_absent',
+    'wallet lifetimeEarnings triggers_absent',
+    'profile balance triggers_absent',
+    'profile lifetimeEarnings triggers_absent',
+  ]);
+  expect(found[0]?.evidence.gap).toMatchObject({
+    what: 'disabled',
+    endedAt: null,
+    entries: { entries: '90', amount: '13095', earned: '13095' },
+  });
 });
 
 type Fault = readonly [Cause, (stage: Stage, amount: number) => string];

@@ -110,7 +110,7 @@ test.each<[string, Comparison, string[]]>([
   [
     'a failure that does not explain it',
     row(['523', '530', '1', '530'], { failures: [FAILURE] }),
-    ['sync_failed'],
+    ['sync_failed but 529'],
   ],
   [
     'a failure says nothing about the wallet',
@@ -125,7 +125,7 @@ test.each<[string, Comparison, string[]]>([
   [
     'a write that explains a part',
     row(['560', '530', '523', '530'], { writes: [write('wallet', 'balance', '17')] }),
-    ['direct_write'],
+    ['direct_write but -20'],
   ],
   [
     'a write of another cache',

@@ -107,7 +107,8 @@ export function decide(one: Comparison): string[] {
     .filter(({ cached, expected, field }) => cached !== expected || field === 'balanceAfter')
     .map((cache) => {
       const { cause, evidence } = explain(cache);
-      return [cause, ...(evidence.also ?? [])].join('+');
+      const rest = evidence.unexplained === undefined ? '' : ` but ${evidence.unexplained}`;
+      return [cause, ...(evidence.also ?? [])].join('+') + rest;
     });
 }
 
