@@ -59,7 +59,7 @@ export class Inquiry {
   constructor(row: Comparison, facts: Facts) {
     this.#row = row;
     this.#facts = facts;
-    this.#lacks = { wallet: this.#lackOf('wallet'), profile: this.#lackOf('profile') };
+    this.#lacks = lacksOf(row, facts);
   }
 
   /** What a part lacks once writes by others and waiting failures are accounted for. */
@@ -91,12 +91,6 @@ export class Inquiry {
     return found === undefined
       ? { ...common, contributions: fixed, explained: false }
       : { ...common, contributions: [...fixed, ...found], explained: true };
-  }
-
-  #lackOf(part: Part): Lack {
-    const lack = withoutWrites(this.#row, this.#facts, part);
-    const failure = failureOf(this.#facts, part);
-    return failure === undefined ? lack : less(lack, failure.sum);
   }
 
   /** The first and smallest explanation that fits exactly; undefined where none does. */
@@ -158,26 +152,31 @@ export function changed(
   return one.change === null ? undefined : toUnits(one.change);
 }
 
-function withoutWrites(row: Comparison, facts: Facts, part: Part): Lack {
-  const of = (field: 'balance' | 'lifetimeEarnings'): bigint | undefined => {
-    const lack = lackOf(row, part, field);
-    const change = changed(facts, { part, field });
-    return lack === undefined || change === undefined ? undefined : lack + change;
-  };
-  const [balance, earnings] = [of('balance'), of('lifetimeEarnings')];
-  return {
-    ...(balance === undefined ? {} : { balance }),
-    ...(earnings === undefined ? {} : { earnings }),
-  };
-}
+const KEYS = { balance: 'balance', lifetimeEarnings: 'earnings' } as const;
 
-function lackOf(row: Comparison, part: Part, field: CacheComparison['field']): bigint | undefined {
-  const isIt = (one: Pick<CacheComparison, 'part' | 'field'>): boolean =>
-    one.part === part && one.field === field;
-  const cache = row.caches.find(isIt);
-  if (cache === undefined) return row.right?.some(isIt) === true ? 0n : undefined;
-  const [expected, cached] = [toUnits(cache.expected), toUnits(cache.cached ?? '')];
-  return expected === undefined || cached === undefined ? undefined : expected - cached;
+/** In one pass and without anything in between: it is done for every drifted wallet. */
+function lacksOf(row: Comparison, facts: Facts): Record<Part, Lack> {
+  const lacks = { wallet: {}, profile: {} } as Record<
+    Part,
+    { -readonly [Key in keyof Lack]: bigint }
+  >;
+  for (const { part, field } of row.right ?? []) {
+    if (field === 'balance' || field === 'lifetimeEarnings') lacks[part][KEYS[field]] = 0n;
+  }
+  for (const { part, field, cached, expected } of row.caches) {
+    if (field !== 'balance' && field !== 'lifetimeEarnings') continue;
+    const [right, wrong] = [toUnits(expected), cached === null ? undefined : toUnits(cached)];
+    if (right !== undefined && wrong !== undefined) lacks[part][KEYS[field]] = right - wrong;
+  }
+  for (const { part, field } of facts.writes) {
+    if (field !== 'balance' && field !== 'lifetimeEarnings') continue;
+    const { [KEYS[field]]: lack, ...rest } = lacks[part];
+    const change = changed(facts, { part, field });
+    const known = lack !== undefined && change !== undefined;
+    lacks[part] = known ? { ...rest, [KEYS[field]]: lack + change } : rest;
+  }
+  const failure = failureOf(facts, 'profile');
+  return failure === undefined ? lacks : { ...lacks, profile: less(lacks.profile, failure.sum) };
 }
 
 function missedEntries(

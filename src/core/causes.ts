@@ -44,8 +44,9 @@ export function causesOf(row: Comparison): (cache: CacheComparison) => Explanati
 }
 
 /** The first of some causes by precedence. */
-export function firstCause(causes: readonly Cause[]): Cause {
-  return CAUSES.find((cause) => causes.includes(cause)) ?? 'unknown';
+export function firstCause(causes: ReadonlySet<Cause>): Cause {
+  if (causes.size === 1) for (const only of causes) return only;
+  return CAUSES.find((cause) => causes.has(cause)) ?? 'unknown';
 }
 
 function structuralCause(row: Comparison, { part }: CacheComparison): Cause | undefined {
@@ -147,7 +148,7 @@ function named(
   causes: readonly Cause[],
   evidence: (also: readonly Cause[]) => Evidence,
 ): Explanation {
-  const cause = firstCause(causes);
+  const cause = firstCause(new Set(causes));
   const also = CAUSES.filter((other) => other !== cause && causes.includes(other));
   return { cause, evidence: evidence(also) };
 }

@@ -31,21 +31,27 @@ export interface Finding {
  */
 export function findingsOf(row: Comparison, options: { repaired: boolean }): Finding[] {
   const explain = causesOf(row);
-  return row.caches
-    .filter((cache) => cache.field === 'balanceAfter' || cache.cached !== cache.expected)
-    .map((cache) => {
-      const { cause, evidence } = explain(cache);
-      return {
-        userId: row.userId,
-        walletId: row.walletId,
-        profileId: row.profileId,
-        ...cache,
-        delta: cache.cached === null ? null : difference(cache.expected, cache.cached),
-        cause,
-        evidence,
-        repaired: options.repaired && isRepairable(cause, cache.field),
-      };
+  const { userId, walletId, profileId } = row;
+  const findings: Finding[] = [];
+  for (const cache of row.caches) {
+    const { part, field, cached, expected } = cache;
+    if (field !== 'balanceAfter' && cached === expected) continue;
+    const { cause, evidence } = explain(cache);
+    findings.push({
+      userId,
+      walletId,
+      profileId,
+      part,
+      field,
+      cached,
+      expected,
+      delta: cached === null ? null : difference(expected, cached),
+      cause,
+      evidence,
+      repaired: options.repaired && isRepairable(cause, field),
     });
+  }
+  return findings;
 }
 
 /** Causes under which there is no right value that a cache could be given. */

@@ -19,7 +19,7 @@ import {
   readLedger,
   readRecords,
   readSources,
-  type Gathered,
+  type FactSheet,
   type LedgerFacts,
   type Known,
 } from './records.js';
@@ -65,18 +65,13 @@ export class Investigator {
     for (const batch of slices(rows, BATCH)) {
       const facts = await this.#facts(session, batch, known);
       for (const row of batch) {
-        const found = row.walletId === null ? undefined : facts.get(row.walletId);
-        result.push(found === undefined ? row : { ...row, facts: found });
+        result.push(row.walletId === null ? row : { ...row, facts: facts.of(row.walletId) });
       }
     }
     return result;
   }
 
-  async #facts(
-    session: Queryable,
-    rows: readonly Comparison[],
-    known: Known,
-  ): Promise<Map<string, Gathered>> {
+  async #facts(session: Queryable, rows: readonly Comparison[], known: Known): Promise<FactSheet> {
     const { sources } = known;
     const found = await readRecords(session, this.#mapping, known, rows);
     await this.#readEntries(session, sources, rows, found);
@@ -95,7 +90,7 @@ export class Investigator {
     session: Queryable,
     sources: Sources,
     rows: readonly Comparison[],
-    found: ReadonlyMap<string, Gathered>,
+    found: FactSheet,
   ): Promise<void> {
     const drifted = rows.filter(
       (row) => row.walletExists && differs(row, ['balance', 'lifetimeEarnings']),
@@ -107,8 +102,7 @@ export class Investigator {
       statements.lastEntries(this.#mapping, sources, ids),
     );
     for (const { walletId, entries } of read) {
-      const facts = found.get(walletId);
-      if (facts !== undefined) facts.entries = (entries ?? []).map(toEntry);
+      found.edit(walletId).entries = (entries ?? []).map(toEntry);
     }
   }
 
@@ -117,13 +111,13 @@ export class Investigator {
     session: Queryable,
     sources: Sources,
     drifted: readonly Comparison[],
-    found: ReadonlyMap<string, Gathered>,
+    found: FactSheet,
   ): Promise<string[]> {
     const recorded: string[] = [];
     const inquiries = new Map<string, Inquiry>();
     for (const row of drifted) {
-      const facts = row.walletId === null ? undefined : found.get(row.walletId);
-      if (row.walletId === null || facts === undefined) continue;
+      if (row.walletId === null) continue;
+      const facts = found.of(row.walletId);
       const inquiry = new Inquiry(row, facts);
       if (hasRecords(row, facts)) recorded.push(row.walletId);
       else if (inquiry.concernsEntries) inquiries.set(row.walletId, inquiry);
@@ -139,15 +133,14 @@ export class Investigator {
   async #readChains(
     session: Queryable,
     rows: readonly Comparison[],
-    found: ReadonlyMap<string, Gathered>,
+    found: FactSheet,
   ): Promise<void> {
     const ids = idsOf(rows, ({ caches }) => caches.some(({ field }) => field === 'balanceAfter'));
     const statement = statements.breaks(this.#mapping, ids);
     if (ids.length === 0 || statement === undefined) return;
     for (const row of await session.query<ChainRow>(statement)) {
-      const facts = found.get(row.walletId);
-      if (facts === undefined) continue;
-      facts.chain = { count: row.count, offset: row.offset, first: row.first ?? [] };
+      const { count, offset, first } = row;
+      found.edit(row.walletId).chain = { count, offset, first: first ?? [] };
     }
   }
 
@@ -155,7 +148,7 @@ export class Investigator {
     session: Queryable,
     sources: Sources,
     rows: readonly Comparison[],
-    found: ReadonlyMap<string, Gathered>,
+    found: FactSheet,
   ): Promise<void> {
     const ids = idsOf(rows, (row) => differs(row, ['pendingBalance']));
     if (ids.length === 0 || !sources.holds) return;
@@ -163,8 +156,7 @@ export class Investigator {
       statements.openHolds(this.#mapping.ledger.table.quoted, ids),
     );
     for (const { walletId, open, held } of read) {
-      const facts = found.get(walletId);
-      if (facts !== undefined) facts.holds = { open, held };
+      found.edit(walletId).holds = { open, held };
     }
   }
 
@@ -172,23 +164,21 @@ export class Investigator {
   async #readWindows(
     session: Queryable,
     rows: readonly Comparison[],
-    found: ReadonlyMap<string, Gathered>,
+    found: FactSheet,
   ): Promise<void> {
     const targets = rows.flatMap((row) => {
-      const facts = row.walletId === null ? undefined : found.get(row.walletId);
+      const facts = row.walletId === null ? undefined : found.of(row.walletId);
       return facts === undefined || facts.gaps.length === 0 ? [] : targetsOf(row, facts);
     });
-    const gaps = [...new Set([...found.values()].flatMap((facts) => facts.gaps))];
+    const gaps = [...new Set(found.all().flatMap((facts) => facts.gaps))];
     if (targets.length === 0) return;
     const spans = gaps.map(({ lastSeenAt, endedAt }) => ({ from: lastSeenAt, to: endedAt }));
     const statement = statements.windows(this.#mapping, targets, spans);
     if (statement === undefined) return;
     for (const { walletId, lastTime, ...window } of await session.query<WindowRow>(statement)) {
-      const facts = found.get(walletId);
-      const gap = facts?.gaps.find((one) => isIn(one, lastTime));
-      if (facts !== undefined && gap !== undefined) {
-        facts.windows = [...facts.windows, { ...window, gap }];
-      }
+      const { gaps: known, windows } = found.of(walletId);
+      const gap = known.find((one) => isIn(one, lastTime));
+      if (gap !== undefined) found.edit(walletId).windows = [...windows, { ...window, gap }];
     }
   }
 }

@@ -13,7 +13,7 @@ import * as statements from './records-statements.js';
 /** What Trueup has recorded about a ledger and its wallets, as far as this role can read it. */
 
 /** A set of facts, while they are gathered. */
-export type Gathered = { -readonly [Key in keyof Facts]: Facts[Key] };
+type Gathered = { -readonly [Key in keyof Facts]: Facts[Key] };
 
 /** What is on record about a ledger as a whole. */
 export interface LedgerFacts {
@@ -94,6 +94,47 @@ export async function readLedger(
   return { installedAt, rightAt: verifiedAt, gaps: gapsOf(row), failures, writes, repairs };
 }
 
+/** What is on record about some wallets: mostly the same about all of them, and kept once. */
+export class FactSheet {
+  readonly #ledger: LedgerFacts;
+  readonly #common: Facts;
+  readonly #own = new Map<string, Gathered>();
+
+  constructor(ledger: LedgerFacts) {
+    this.#ledger = ledger;
+    this.#common = this.#since(ledger.rightAt);
+  }
+
+  /** The facts about one wallet. */
+  of(walletId: string): Facts {
+    return this.#own.get(walletId) ?? this.#common;
+  }
+
+  /** The facts about one wallet, to be added to. */
+  edit(walletId: string): Gathered {
+    const own = this.#own.get(walletId) ?? { ...this.#common };
+    this.#own.set(walletId, own);
+    return own;
+  }
+
+  /** Takes over what was recorded of one wallet. */
+  record({ walletId, rightAt, failures, writes }: RecordRow): void {
+    const facts = { ...this.#since(rightAt), failures: failures ?? [], writes: writes ?? [] };
+    this.#own.set(walletId, facts);
+  }
+
+  /** Every different set of facts. */
+  all(): Facts[] {
+    return [this.#common, ...this.#own.values()];
+  }
+
+  #since(rightAt: string | null): Facts {
+    const { installedAt, gaps } = this.#ledger;
+    const later = gaps.filter(({ endedAt }) => endedAt === null || endedAt > (rightAt ?? ''));
+    return { ...NO_FACTS, installedAt, rightAt, gaps: later };
+  }
+}
+
 /**
  * Reads what concerns some wallets. Once a ledger is verified and nothing has happened since, there is
  * nothing, and a mass of drifted wallets costs no look-ups.
@@ -103,33 +144,22 @@ export async function readRecords(
   mapping: ResolvedMapping,
   known: Known,
   rows: readonly Comparison[],
-): Promise<Map<string, Gathered>> {
+): Promise<FactSheet> {
+  const { rightAt: verifiedAt, gaps, failures, writes, repairs } = known.ledger;
+  const sheet = new FactSheet(known.ledger);
+  const mayMatter = verifiedAt === null || gaps.length > 0;
+  if (!failures && !writes && !(repairs && mayMatter)) return sheet;
   const wallets = rows.flatMap(({ walletId, profileId }) =>
     walletId === null ? [] : [{ walletId, profileId }],
   );
-  const { installedAt, rightAt: verifiedAt, gaps, failures, writes, repairs } = known.ledger;
-  const of = (rightAt: string | null): Gathered => ({
-    ...NO_FACTS,
-    installedAt,
-    rightAt,
-    gaps: gaps.filter(({ endedAt }) => endedAt === null || endedAt > (rightAt ?? '')),
-  });
-  const result = new Map(wallets.map(({ walletId }) => [walletId, of(verifiedAt)]));
-  const mayMatter = verifiedAt === null || gaps.length > 0;
-  if (!failures && !writes && !(repairs && mayMatter)) return result;
   const found = await session.query<RecordRow>(
     statements.records(mapping, { failures, writes, repairs }, wallets, {
       verifiedAt,
       run: known.run,
     }),
   );
-  for (const row of found) {
-    const facts = of(row.rightAt);
-    facts.failures = row.failures ?? [];
-    facts.writes = row.writes ?? [];
-    result.set(row.walletId, facts);
-  }
-  return result;
+  for (const row of found) sheet.record(row);
+  return sheet;
 }
 
 /** The recorded gaps, and the one that nobody has noticed yet. */

@@ -147,11 +147,9 @@ export async function repairHeld(
 
 /** A repaired wallet has one cause on record: the first of those of its caches. */
 function repairCause(findings: readonly Finding[]): { walletId: string; cause: Cause } {
-  const caches = findings.filter(({ field }) => field !== 'balanceAfter');
-  return {
-    walletId: findings[0]?.walletId ?? '',
-    cause: firstCause(caches.map(({ cause }) => cause)),
-  };
+  const causes = new Set<Cause>();
+  for (const { field, cause } of findings) if (field !== 'balanceAfter') causes.add(cause);
+  return { walletId: findings[0]?.walletId ?? '', cause: firstCause(causes) };
 }
 
 /**

@@ -66,10 +66,11 @@ export function foundDecoder(mapping: ResolvedMapping): (row: FoundRow) => Compa
     const changes = JSON.parse(row.changes) as Changes;
     const caches: CacheComparison[] = [];
     const right: Pick<CacheComparison, 'part' | 'field'>[] = [];
-    for (const { part, field, key } of compared) {
+    for (const cache of compared) {
+      const { part, field, key } = cache;
       const pair = changes[key];
       if (pair !== undefined) caches.push({ part, field, cached: pair[0], expected: pair[1] });
-      else if (part === 'wallet' || row.profile_id !== null) right.push({ part, field });
+      else if (part === 'wallet' || row.profile_id !== null) right.push(cache);
     }
     return {
       walletId: row.wallet_id,

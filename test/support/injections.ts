@@ -72,6 +72,7 @@ function at(stage: Stage, amount: number): string {
 export async function look(stage: Stage): Promise<void> {
   const client = await stage.db.connect();
   await noticeGaps(clientQueryable(client), stage.trueup.mapping);
+  await client.end();
 }
 
 /** A step of one fault: SQL text for a stage. */

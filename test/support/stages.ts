@@ -1,4 +1,4 @@
-import type { Finding, Trueup } from '../../src/index.js';
+import type { Finding, Trueup, TrueupOptions } from '../../src/index.js';
 import { deltacrown } from '../cli/deltacrown.js';
 import type { TestDatabase } from './database.js';
 import { createEconomy } from './economy.js';
@@ -29,7 +29,7 @@ export const STAGES: Readonly<Record<string, (db: TestDatabase) => Promise<Stage
 
 async function ownStage(db: TestDatabase): Promise<Stage> {
   await fresh(db);
-  const trueup = await db.trueup();
+  const trueup = await open(db);
   const walletId = await trueup.openWallet({ userId: 'ada' });
   const emptyWalletId = await trueup.openWallet({ userId: 'bob' });
   const profileId = await db.value('SELECT profile_id::text FROM trueup.wallets WHERE id = $1', [
@@ -51,7 +51,7 @@ async function ownStage(db: TestDatabase): Promise<Stage> {
 async function adoptedStage(db: TestDatabase): Promise<Stage> {
   await fresh(db);
   const economy = await createEconomy(db, 2, { foreignKeys: false, balanceAfter: true });
-  const trueup = await db.trueup({ config: economy.mapping });
+  const trueup = await open(db, { config: economy.mapping });
   await trueup.installSync();
   return settle({
     trueup,
@@ -69,7 +69,7 @@ async function platformStage(db: TestDatabase): Promise<Stage> {
   await fresh(db);
   await db.run(deltacrown.read('schema.sql').toString());
   await db.run(deltacrown.read('data.sql').toString());
-  const trueup = await db.trueup({ config: deltacrown.config });
+  const trueup = await open(db, { config: deltacrown.config });
   await trueup.installSync();
   return settle({
     trueup,
@@ -84,7 +84,17 @@ async function platformStage(db: TestDatabase): Promise<Stage> {
   });
 }
 
+const last = new WeakMap<TestDatabase, Trueup>();
+
+/** The stage before is left: connections are few. */
+async function open(db: TestDatabase, options: TrueupOptions = {}): Promise<Trueup> {
+  const trueup = await db.trueup(options);
+  last.set(db, trueup);
+  return trueup;
+}
+
 async function fresh(db: TestDatabase): Promise<void> {
+  await last.get(db)?.close();
   await db.run(
     `DROP SCHEMA IF EXISTS trueup CASCADE; DROP SCHEMA IF EXISTS app CASCADE;
      DROP SCHEMA public CASCADE; CREATE SCHEMA public`,
