@@ -121,6 +121,7 @@ export function windows(
             first_value(${instant(time)}) OVER w AS last_time
        FROM ${ledger.table.quoted} AS e
       WHERE e.${ledger.wallet.quoted} = t.wallet
+        AND ${time} >= (SELECT min(coalesce(g.since, '-infinity')) FROM unnest($5::timestamptz[]) AS g (since))
         AND EXISTS (SELECT FROM unnest($5::timestamptz[], $6::timestamptz[]) AS g (since, until)
                      WHERE ${time} BETWEEN coalesce(g.since, '-infinity') AND coalesce(g.until, 'infinity'))
      WINDOW w AS (ORDER BY ${orderBy(orderOf(mapping), 'e', 'DESC')} ROWS UNBOUNDED PRECEDING)) AS y
@@ -181,16 +182,22 @@ function stepsOneByOne({ ledger, wallet }: ResolvedMapping): string {
                 WINDOW w AS (PARTITION BY e.${ledger.wallet.quoted} ORDER BY ${number})`;
 }
 
-/** The same where some entries carry no balance: the amounts between two that do are added up. */
+/**
+ * The same where some entries carry no balance: the amounts between two that do are added up. A sum is
+ * of a wider type than what it adds up, so nothing overflows here.
+ */
 function stepsOverGaps({ ledger, wallet }: ResolvedMapping): string {
   const { id, amount, balanceAfter, sequence } = ledger;
   const number = `e.${(sequence ?? id).quoted}`;
   const coins = `coalesce(e.${amount.quoted}, 0)`;
-  return `SELECT b.*, b.after::numeric - b.running - coalesce(lag(b.after::numeric - b.running) OVER w, 0) AS size,
-                       ${sequence === undefined ? '0' : 'b.number - b.position - coalesce(lag(b.number - b.position) OVER w, 0)'} AS shift
+  const [ahead, shift] =
+    sequence === undefined
+      ? ['0', '0']
+      : [`${number} - row_number() OVER w`, 'b.ahead - coalesce(lag(b.ahead) OVER w, 0)'];
+  return `SELECT b.wallet, b.id, b.amount, b.after, b.number, b.off - coalesce(lag(b.off) OVER w, 0) AS size, ${shift} AS shift
                   FROM (SELECT e.${ledger.wallet.quoted} AS wallet, e.${id.quoted} AS id, ${coins} AS amount,
                                e.${balanceAfter?.quoted ?? ''} AS after, ${number} AS number,
-                               sum(${coins}) OVER w AS running, row_number() OVER w AS position
+                               e.${balanceAfter?.quoted ?? ''} - sum(${coins}) OVER w AS off, ${ahead} AS ahead
                           FROM ${ledger.table.quoted} AS e
                          WHERE e.${ledger.wallet.quoted} = ANY ($1::${wallet.id.baseType}[])
                         WINDOW w AS (PARTITION BY e.${ledger.wallet.quoted} ORDER BY ${number})) AS b
