@@ -12,7 +12,8 @@ export { Reads } from './engine/reads.js';
 export { Verbs } from './engine/verbs.js';
 export { Within, type TransactionClient } from './engine/within.js';
 export { MAX_AMOUNT } from './core/amount.js';
-export type { Cause, Field, Finding, Part, Tally } from './core/drift.js';
+export type { Cause, Evidence, Field, Finding, Part, Tally } from './core/drift.js';
+export { CAUSES } from './core/evidence.js';
 export { ERROR_MEANINGS, TrueupError } from './core/errors.js';
 export type { ErrorCode } from './core/errors.js';
 export { CHECK_IDS, CHECKS, isCheckId, type CheckId } from './doctor/catalogue.js';
@@ -62,6 +63,15 @@ export type {
 export type { RunnerUp } from './mapping/propose/runners-up.js';
 export { OWN_MAPPING } from './mapping/own.js';
 export type { Mapping } from './mapping/schema.js';
+export type {
+  BalanceStory,
+  ExplainRequest,
+  Remedy,
+  StoryFailure,
+  StoryRepair,
+  StoryWrite,
+  WalletStory,
+} from './reconcile/explain.js';
 export type { HealResult } from './reconcile/heal.js';
 export { MAX_BATCH_SIZE } from './reconcile/options.js';
 export type {

@@ -1,5 +1,6 @@
 import { TrueupError } from '../core/errors.js';
 import type { Bench } from './context.js';
+import { explain } from './explain.js';
 import * as post from './post.js';
 import * as reconcile from './reconcile.js';
 import * as sync from './sync.js';
@@ -15,6 +16,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
     scan: reconcile.scan,
     repair: reconcile.repair,
     memory: reconcile.memory,
+    explain,
     row: sync.row,
     bulk: sync.bulk,
     guard: sync.guard,

@@ -4,6 +4,7 @@ import { addAdopt } from './commands/adopt.js';
 import { addBench } from './commands/bench.js';
 import { addDemo } from './commands/demo.js';
 import { addDoctor } from './commands/doctor.js';
+import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
 import { addSync } from './commands/sync.js';
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(--help shows what is possible)');
   addAdopt(program, setStatus);
   addReconcile(program, setStatus);
+  addExplain(program, setStatus);
   addSync(program, setStatus);
   addDoctor(program, setStatus);
   addMigrate(program, setStatus);

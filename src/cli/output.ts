@@ -1,29 +1,33 @@
-import type { Finding } from '../core/drift.js';
+import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
 import type { ReconcileProblem, ReconcileSummary } from '../index.js';
+import { causePhrase } from './causes.js';
 
 /** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
 
-const FIELD_NAMES = {
+/** Fields as people call them. */
+export const FIELD_NAMES = {
   balance: 'balance',
   lifetimeEarnings: 'lifetime earnings',
   pendingBalance: 'pending balance',
   balanceAfter: 'balance after',
 } as const;
 
-const CAUSE_NOTES = {
-  no_history: '  (no history: not repaired)',
-  wallet_missing: '  (there is no such wallet: not repaired)',
-  profile_missing: '  (there is no such profile: not repaired)',
-  unknown: '',
-} as const;
-
-/** `user 1  profile balance 0 -> 494` */
+/** `user 1  profile balance 0 -> 494  repaired  (entry 7 was missed)` */
 export function findingLine(finding: Finding): string {
   const field = FIELD_NAMES[finding.field];
   const change = `${finding.cached ?? 'null'} -> ${finding.expected}`;
-  const note = finding.repaired ? '  repaired' : CAUSE_NOTES[finding.cause];
-  return `${whose(finding)}  ${finding.part} ${field} ${change}${note}`;
+  const phrase = causePhrase(finding);
+  const note = finding.repaired || !isLeftAlone(finding) ? phrase : `${phrase}: not repaired`;
+  return (
+    `${whose(finding)}  ${finding.part} ${field} ${change}` +
+    `${finding.repaired ? '  repaired' : ''}${note === '' ? '' : `  (${note})`}`
+  );
+}
+
+/** No run repairs these: there is no right value, or it is not a cache. */
+function isLeftAlone({ cause, field }: Finding): boolean {
+  return !isRepairable(cause, field);
 }
 
 function whose({ userId, walletId, profileId }: Finding): string {

@@ -5,6 +5,7 @@ export const MAX_AMOUNT = 9_007_199_254_740_991n;
 
 const WHOLE = /^[+-]?[0-9]+$/;
 const POSITIVE_WHOLE = /^[0-9]{1,16}$/;
+const INTEGER = /^-?[0-9]+$/;
 const DECIMAL = /^(-?)([0-9]+)(?:\.([0-9]+))?$/;
 
 /**
@@ -45,6 +46,8 @@ export function wholeCoins(text: string): bigint {
  * @returns null when one of them is not a finite number (NaN and Infinity can stand in a numeric).
  */
 export function difference(expected: string, cached: string): string | null {
+  if (INTEGER.test(expected) && INTEGER.test(cached))
+    return String(BigInt(expected) - BigInt(cached));
   const left = DECIMAL.exec(expected);
   const right = DECIMAL.exec(cached);
   if (left === null || right === null) return null;

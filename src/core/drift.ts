@@ -1,38 +1,11 @@
 import { difference } from './amount.js';
+import { causesOf } from './causes.js';
+import type { Comparison, Field, Part } from './comparison.js';
+import type { Cause, Evidence } from './evidence.js';
 
-/** Who keeps the cache: the wallet itself, or the profile that users are shown. */
-export type Part = 'wallet' | 'profile';
-
-/** What a cache holds. `balanceAfter` is the running balance that entries carry. */
-export type Field = 'balance' | 'lifetimeEarnings' | 'pendingBalance' | 'balanceAfter';
-
-/**
- * Why a cache differs. `no_history`: coins are shown for which the ledger has no entry at all.
- * `wallet_missing`, `profile_missing`: the row that should hold the cache does not exist.
- */
-export type Cause = 'no_history' | 'wallet_missing' | 'profile_missing' | 'unknown';
-
-/** One cache beside what the ledger says, both as canonical decimal text. */
-export interface CacheComparison {
-  readonly part: Part;
-  readonly field: Field;
-  /** null: the cache is null, or there is no row to hold it. */
-  readonly cached: string | null;
-  readonly expected: string;
-}
-
-/** Everything the ledger decides for one wallet, beside what is cached: one row of a check. */
-export interface Comparison {
-  /** null: a profile that shows coins and has no wallet. */
-  readonly walletId: string | null;
-  readonly walletExists: boolean;
-  readonly profileId: string | null;
-  readonly profileExists: boolean;
-  readonly userId: string | null;
-  /** How many ledger entries the wallet has. */
-  readonly entryCount: string;
-  readonly caches: readonly CacheComparison[];
-}
+export type { CacheComparison, Comparison, Field, Part } from './comparison.js';
+export { isWithoutHistory } from './comparison.js';
+export type { Cause, Evidence } from './evidence.js';
 
 /** One drifted cache of one wallet, as a run saw it. */
 export interface Finding {
@@ -46,6 +19,8 @@ export interface Finding {
   /** `expected - cached`; null where the cache is null or not a number. */
   readonly delta: string | null;
   readonly cause: Cause;
+  /** What the cause is known by. */
+  readonly evidence: Evidence;
   readonly repaired: boolean;
 }
 
@@ -55,47 +30,40 @@ export interface Finding {
  * only there when the chain is broken; at a mere gap in the numbers both texts can be the same.
  */
 export function findingsOf(row: Comparison, options: { repaired: boolean }): Finding[] {
-  return row.caches
-    .filter((cache) => cache.field === 'balanceAfter' || cache.cached !== cache.expected)
-    .map((cache) => {
-      const cause = causeOf(row, cache);
-      return {
-        userId: row.userId,
-        walletId: row.walletId,
-        profileId: row.profileId,
-        ...cache,
-        delta: cache.cached === null ? null : difference(cache.expected, cache.cached),
-        cause,
-        repaired: options.repaired && isRepairable(cause, cache.field),
-      };
+  const explain = causesOf(row);
+  const { userId, walletId, profileId } = row;
+  const findings: Finding[] = [];
+  for (const cache of row.caches) {
+    const { part, field, cached, expected } = cache;
+    if (field !== 'balanceAfter' && cached === expected) continue;
+    const { cause, evidence } = explain(cache);
+    findings.push({
+      userId,
+      walletId,
+      profileId,
+      part,
+      field,
+      cached,
+      expected,
+      delta: cached === null ? null : difference(expected, cached),
+      cause,
+      evidence,
+      repaired: options.repaired && isRepairable(cause, field),
     });
+  }
+  return findings;
 }
 
-function causeOf(row: Comparison, cache: CacheComparison): Cause {
-  if (row.walletId === null || isWithoutHistory(row)) return 'no_history';
-  if (!row.walletExists) return 'wallet_missing';
-  if (cache.part === 'profile' && !row.profileExists) return 'profile_missing';
-  return 'unknown';
-}
-
-/**
- * A wallet that holds coins and has no entry at all was not synced wrongly: its history is missing.
- * Repair must never wipe it.
- */
-export function isWithoutHistory(row: Comparison): boolean {
-  const holdsCoins = row.caches.some(
-    (cache) =>
-      cache.part === 'wallet' &&
-      cache.field !== 'pendingBalance' &&
-      cache.cached !== null &&
-      cache.cached !== '0',
-  );
-  return row.walletExists && row.entryCount === '0' && holdsCoins;
-}
+/** Causes under which there is no right value that a cache could be given. */
+const BEYOND_REPAIR: ReadonlySet<Cause> = new Set([
+  'no_history',
+  'wallet_missing',
+  'profile_missing',
+]);
 
 /** Whether reconcile may overwrite such a cache. The ledger itself it never edits. */
 export function isRepairable(cause: Cause, field: Field): boolean {
-  return cause === 'unknown' && field !== 'balanceAfter';
+  return !BEYOND_REPAIR.has(cause) && field !== 'balanceAfter';
 }
 
 /** What a run counted. Users with several drifted caches count once in the first four. */

@@ -10,32 +10,14 @@ import * as settings from '../ledger/settings.js';
 import { openWallet, type OpenWalletRequest } from '../ledger/wallets.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { isOwn } from '../mapping/own.js';
-import type { Mapping } from '../mapping/schema.js';
 import type { Database } from '../postgres/database.js';
-import { planMigration } from '../postgres/migrate.js';
-import type { DoctorOptions, DoctorReport } from '../doctor/model.js';
-import { examine } from '../doctor/run.js';
-import { heal, type HealResult } from '../reconcile/heal.js';
+import { type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
-import {
-  findOpeningBalances,
-  type FindOpeningOptions,
-  type OpeningPlan,
-} from '../reconcile/opening.js';
-import {
-  postOpeningBalances,
-  type OpeningSummary,
-  type PostOpeningOptions,
-} from '../reconcile/opening-post.js';
 import { reconcile } from '../reconcile/run.js';
-import * as services from '../reconcile/services.js';
-import { installSync, planSync, removeSync, type SyncChange } from '../sync/install.js';
-import type { InstallOptions } from '../sync/options.js';
-import { syncStatus, type SyncStatus } from '../sync/sync.js';
 import { VERSION } from '../version.js';
-import { disconnect, schemaParts, type Connection } from './connect.js';
-import { Reads, type ReadSource } from './reads.js';
+import { disconnect, type Connection } from './connect.js';
+import { Care, type CareSource } from './care.js';
 import { Within, type TransactionClient } from './within.js';
 
 /** What {@link Trueup.on} can listen to, and what the listener is given. */
@@ -51,13 +33,10 @@ export interface TrueupEvents {
 }
 
 /** What opening made ready, so that close() can end it in reverse order. */
-interface Parts extends Connection {
-  readonly mapping: ResolvedMapping;
-  readonly source: Mapping;
-}
+type Parts = Connection & CareSource;
 
 /** An open Trueup: one database, one mapping. */
-export class Trueup extends Reads<TrueupEvents> {
+export class Trueup extends Care<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
   readonly #expirer: HoldExpirer | undefined;
@@ -94,7 +73,7 @@ export class Trueup extends Reads<TrueupEvents> {
     return this.#parts.mapping;
   }
 
-  protected get source(): ReadSource {
+  protected get source(): CareSource {
     return this.#parts;
   }
 
@@ -179,26 +158,6 @@ export class Trueup extends Reads<TrueupEvents> {
     return expireOverdueHolds(this.#parts.database, this.mapping);
   }
 
-  /** Makes a wallet's caches and its profile's what the ledger says. */
-  syncWalletToProfile(walletId: string): Promise<services.SyncResult> {
-    return services.syncWalletToProfile(this.#parts.database, this.mapping, walletId);
-  }
-
-  /** The same for a user's wallet; null where he has none. */
-  syncProfileByUserId(userId: string): Promise<services.SyncResult | null> {
-    return services.syncProfileByUserId(this.#parts.database, this.mapping, userId);
-  }
-
-  /** Compares ledger, wallet and profile exactly. Reads only. */
-  getBalanceDrift(walletId: string): Promise<services.BalanceDrift> {
-    return services.getBalanceDrift(this.#parts.database, this.mapping, walletId);
-  }
-
-  /** Rebuilds lifetime earnings from the ledger and returns them. */
-  recomputeLifetimeEarnings(walletId: string): Promise<bigint> {
-    return services.recomputeLifetimeEarnings(this.#parts.database, this.mapping, walletId);
-  }
-
   /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
   reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
     return reconcile(
@@ -213,69 +172,6 @@ export class Trueup extends Reads<TrueupEvents> {
       },
       VERSION,
     );
-  }
-
-  /**
-   * Finds wallets that hold coins and have no history at all, and says what an opening entry for each
-   * would do. Reads only.
-   */
-  findOpeningBalances(options: FindOpeningOptions = {}): Promise<OpeningPlan> {
-    return findOpeningBalances(this.#parts.database, this.mapping, options);
-  }
-
-  /**
-   * Posts the opening entries of a plan; the balance of every wallet stays what it is. Interrupted and
-   * begun again with a new plan, it posts what is still missing.
-   *
-   * @throws TrueupError `feature_off` where columns of the ledger are filled by nobody
-   */
-  postOpeningBalances(plan: OpeningPlan, options?: PostOpeningOptions): Promise<OpeningSummary> {
-    return postOpeningBalances(this.#parts.database, this.mapping, plan, options);
-  }
-
-  /**
-   * Installs the triggers of the mapping, or makes them what the options say: what is not asked for is
-   * not there afterwards.
-   */
-  installSync(options: InstallOptions = {}): Promise<SyncChange> {
-    return installSync(this.#parts.database, this.mapping, this.#parts.source, options);
-  }
-
-  /**
-   * The SQL that installing would run, to the letter: with what is missing of Trueup's own schema, and
-   * {@link installSync}; or that of {@link removeSync}. It only reads.
-   */
-  async planSync(options: InstallOptions | 'remove' = {}): Promise<string> {
-    const { database, mapping, source } = this.#parts;
-    const triggers = await planSync(database, mapping, source, options);
-    if (options === 'remove') return triggers;
-    return (await planMigration(database, schemaParts(source))) + triggers;
-  }
-
-  /** Removes every trigger and function of the mapping; what was recorded stays. */
-  removeSync(): Promise<SyncChange> {
-    return removeSync(this.#parts.database, this.mapping);
-  }
-
-  /** Whether the sync triggers stand, and how many failures wait for the healer. */
-  syncStatus(): Promise<SyncStatus> {
-    return syncStatus(this.#parts.database, this.mapping);
-  }
-
-  /**
-   * Looks at everything that the caches rely on: triggers, indexes, sessions, rights, what waits. Each
-   * finding says what, why it matters, and the command that mends it. Reads only.
-   *
-   * @throws TrueupError `invalid_argument`, `database_unreachable`
-   */
-  doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
-    const { database, source } = this.#parts;
-    return examine(database, { mapping: source, source: 'the mapping' }, options);
-  }
-
-  /** Takes up recorded sync failures now. */
-  heal(options: { everything?: boolean; signal?: AbortSignal } = {}): Promise<HealResult> {
-    return heal(this.#parts.database, this.mapping, options);
   }
 
   /**

@@ -103,10 +103,14 @@ export function compared(mapping: ResolvedMapping, walletIds: readonly string[])
   };
 }
 
-/** Profiles that show coins although they have no wallet, in the shape of the comparison. */
+/**
+ * Profiles that show coins although they have no wallet, in the shape of the comparison.
+ *
+ * @param range.only the profile `upTo` alone
+ */
 export function profilesWithoutWallet(
   mapping: ResolvedMapping,
-  range: { above: string | undefined; upTo: string },
+  range: { above: string | undefined; upTo: string; only?: boolean },
 ): Statement | undefined {
   const { wallet, profile } = mapping;
   const caches = comparedCaches(mapping);
@@ -125,7 +129,7 @@ export function profilesWithoutWallet(
          )
          .join(', ')}) AS caches, NULL AS first_break
   FROM ${profile.table.quoted} AS p
- WHERE ${id} <= $1::${profile.id.baseType}${range.above === undefined ? '' : ` AND ${id} > $2::${profile.id.baseType}`}
+ WHERE ${id} ${range.only === true ? '=' : '<='} $1::${profile.id.baseType}${range.above === undefined ? '' : ` AND ${id} > $2::${profile.id.baseType}`}
    AND (${shown.map(({ column }) => `p.${column.quoted} <> 0`).join(' OR ')})
    AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id}${andIsPrimary(mapping, 'w')})
  ORDER BY ${id}`,

@@ -1,5 +1,5 @@
 import { earns } from '../mapping/expressions.js';
-import type { ResolvedMapping } from '../mapping/model.js';
+import type { Column, ResolvedMapping } from '../mapping/model.js';
 
 /** The ledger's side of the comparison: sums, earnings, and whether the running balances continue. */
 
@@ -111,23 +111,43 @@ function orderOf(mapping: ResolvedMapping): string {
   return (mapping.ledger.sequence ?? mapping.ledger.id).quoted;
 }
 
-/** The first entry at which a wallet's running balance departs: `[cached, expected]` as JSON. */
+/**
+ * The first entry at which a wallet's running balance departs: `[cached, expected]` as JSON. Where every
+ * entry carries its balance, each is held against the one before it, so that nothing is read behind the
+ * first break.
+ */
 export function firstBreak(mapping: ResolvedMapping): string {
-  const { ledger } = mapping;
-  if (ledger.balanceAfter === undefined) return 'NULL::json';
-  const broken =
-    ledger.sequence === undefined
-      ? 'f.claimed AND f.cached <> f.expected'
-      : '(f.cached, f.place) IS DISTINCT FROM (f.expected, f.position)';
+  const { balanceAfter } = mapping.ledger;
+  if (balanceAfter === undefined) return 'NULL::json';
   return `CASE WHEN c.chain_broken THEN (
          SELECT json_build_array(${asText('f.cached')}, ${asText('f.expected')})
-           FROM (SELECT l.${ledger.balanceAfter.quoted} AS cached, l.${orderOf(mapping)} AS place,
-                        sum(l.${ledger.amount.quoted}) OVER (ORDER BY l.${orderOf(mapping)}) AS expected,
-                        row_number() OVER (ORDER BY l.${orderOf(mapping)}) AS position,
-                        bool_and(l.${ledger.balanceAfter.quoted} IS NOT NULL) OVER (ORDER BY l.${orderOf(mapping)}) AS claimed
-                   FROM ${ledger.table.quoted} AS l
-                  WHERE l.${ledger.wallet.quoted} = c.wallet_id) AS f
-          WHERE ${broken} ORDER BY f.place LIMIT 1) END`;
+           FROM (${balanceAfter.nullable ? runningSums(mapping, balanceAfter) : steps(mapping, balanceAfter)}) AS f
+          WHERE f.broken ORDER BY f.place LIMIT 1) END`;
+}
+
+function steps(mapping: ResolvedMapping, balanceAfter: Column): string {
+  const { table, wallet, amount, sequence } = mapping.ledger;
+  const place = `l.${orderOf(mapping)}`;
+  const expected = `coalesce(l.${amount.quoted}, 0)::numeric + coalesce(lag(l.${balanceAfter.quoted}) OVER w, 0)`;
+  const shifted =
+    sequence === undefined ? '' : ` OR ${place} <> 1 + coalesce(lag(${place}) OVER w, 0)`;
+  return `SELECT l.${balanceAfter.quoted} AS cached, ${expected} AS expected, ${place} AS place,
+                        l.${balanceAfter.quoted} <> ${expected}${shifted} AS broken
+                   FROM ${table.quoted} AS l WHERE l.${wallet.quoted} = c.wallet_id
+                 WINDOW w AS (ORDER BY ${place})`;
+}
+
+function runningSums(mapping: ResolvedMapping, balanceAfter: Column): string {
+  const { table, wallet, amount, sequence } = mapping.ledger;
+  const place = `l.${orderOf(mapping)}`;
+  const sum = `sum(l.${amount.quoted}) OVER w`;
+  const broken =
+    sequence === undefined
+      ? `bool_and(l.${balanceAfter.quoted} IS NOT NULL) OVER w AND l.${balanceAfter.quoted} <> ${sum}`
+      : `(l.${balanceAfter.quoted}, ${place}) IS DISTINCT FROM (${sum}, row_number() OVER w)`;
+  return `SELECT l.${balanceAfter.quoted} AS cached, ${sum} AS expected, ${place} AS place, ${broken} AS broken
+                   FROM ${table.quoted} AS l WHERE l.${wallet.quoted} = c.wallet_id
+                 WINDOW w AS (ORDER BY ${place})`;
 }
 
 /** A number as canonical text: no zeros behind the point. */

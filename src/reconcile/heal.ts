@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { findingsOf } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database } from '../postgres/database.js';
+import { Investigator } from './evidence.js';
 import * as statements from './heal-statements.js';
 import { repairWallets, type RepairOutcome } from './repair.js';
 import * as runStatements from './statements.js';
@@ -33,6 +33,7 @@ export async function heal(
   const total = { healed: 0, failed: 0 };
   let after = '0';
   let runId: string | undefined;
+  const investigator = new Investigator(mapping);
   for (;;) {
     if (options.signal?.aborted === true) break;
     const failures = await database.query<statements.FailureRow>(
@@ -50,7 +51,7 @@ export async function heal(
       database,
       mapping,
       [...new Set(failures.map(({ walletId }) => walletId))],
-      { runId, onLocked: 'skip' },
+      { runId, onLocked: 'skip', investigator },
     );
     const remaining = whatRemains(outcome);
     const closed = failures.filter(({ walletId }) => !remaining.has(walletId));
@@ -81,11 +82,9 @@ function whatRemains(outcome: RepairOutcome): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const walletId of outcome.locked) reasons.set(walletId, 'locked by another transaction');
   for (const { walletId, error } of outcome.failed) reasons.set(walletId, error.message);
-  for (const row of outcome.found) {
-    const left = findingsOf(row, { repaired: true }).find(
-      ({ repaired, part }) => !repaired && part === 'profile',
-    );
-    if (left !== undefined && row.walletId !== null) reasons.set(row.walletId, left.cause);
+  for (const findings of outcome.found) {
+    const left = findings.find(({ repaired, part }) => !repaired && part === 'profile');
+    if (typeof left?.walletId === 'string') reasons.set(left.walletId, left.cause);
   }
   return reasons;
 }

@@ -1,6 +1,7 @@
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Session } from '../postgres/database.js';
 import { toTrueupError } from '../postgres/failures.js';
+import { noticeGaps } from '../sync/gaps.js';
 import { heal, type HealResult } from './heal.js';
 import { FAILURE_CHANNEL, listenForFailures, stopListening } from './heal-statements.js';
 
@@ -18,7 +19,8 @@ const LOOK_EVERY_MS = 2_000;
 const ERROR_PAUSE_MS = 1_000;
 
 /**
- * Heals recorded sync failures in the background of a long-running process.
+ * Heals recorded sync failures in the background of a long-running process, and keeps note of when the
+ * sync triggers were not there.
  *
  * Modes. *Listening*: holds one connection with LISTEN, heals what is due, then waits for the next
  * notification or {@link LOOK_EVERY_MS}, because a failure that was postponed sends none. *Pausing*:
@@ -31,6 +33,8 @@ export class Healer {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
   #wake: () => void = () => undefined;
+  /** When the sync triggers were last seen to be there. */
+  #lastSeenAt: string | undefined;
 
   constructor(database: Database, mapping: ResolvedMapping, listener: HealerListener = {}) {
     this.#database = database;
@@ -79,6 +83,7 @@ export class Healer {
         news.notified = false;
         const result = await heal(this.#database, this.#mapping, { signal: this.#stop.signal });
         if (result.healed + result.failed > 0) this.#listener.onHealed?.(result);
+        await this.#watch();
         if (!hasNews(news)) await this.#sleep(LOOK_EVERY_MS);
       }
       await session.query(stopListening);
@@ -86,6 +91,12 @@ export class Healer {
       session.client.off('notification', onNotification);
       session.client.off('error', onLost);
     }
+  }
+
+  /** Keeps note of spans in which the triggers were not there: later they say why caches are wrong. */
+  async #watch(): Promise<void> {
+    const { state, at } = await noticeGaps(this.#database, this.#mapping, this.#lastSeenAt);
+    if (state === 'present') this.#lastSeenAt = at;
   }
 
   #sleep(milliseconds: number): Promise<void> {

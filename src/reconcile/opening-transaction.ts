@@ -59,7 +59,7 @@ export async function postUnderLock(
     );
   }
   const ids = posted.map(({ walletId }) => walletId);
-  await session.query(repairLocked(mapping, ids, runId));
+  await session.query(repairLocked(mapping, ids, { runId, cause: 'no_history' }));
   await session.query(statements.recordOpenings(runId, posted.flatMap(recordOf)));
   await verify(session, mapping, posted);
   return { posted, left, locked };

@@ -1,3 +1,4 @@
+import type { Cause } from '../core/evidence.js';
 import { shownProfile } from '../mapping/expressions.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Statement } from '../postgres/database.js';
@@ -68,8 +69,8 @@ export interface FoundRow {
   readonly profile_exists: boolean;
   readonly user_id: string | null;
   readonly entry_count: string;
-  /** `"wallet.balance": ["7", "494"]` for every cache that differed: before and after. */
-  readonly changes: Readonly<Record<string, readonly [string | null, string]>>;
+  /** JSON: `"wallet.balance": ["7", "494"]` for every cache that differed: before and after. */
+  readonly changes: string;
 }
 
 /**
@@ -81,7 +82,7 @@ export interface FoundRow {
 export function repairLocked(
   mapping: ResolvedMapping,
   walletIds: readonly string[],
-  runId: string,
+  record: { readonly runId: string; readonly cause: Cause },
 ): Statement {
   const most = String(walletIds.length);
   return {
@@ -93,13 +94,26 @@ export function repairLocked(
   SELECT c.* FROM found AS c WHERE NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
 ), ${repairOfWallets(mapping)}, ${repairOfProfiles(mapping)}recorded AS (
   INSERT INTO trueup.repairs (run_id, wallet_id, profile_id, user_id, cause, changes)
-  SELECT $2::uuid, c.wallet_id::text, c.profile_id::text, c.user_id::text, 'unknown', c.changes::jsonb
+  SELECT $2::uuid, c.wallet_id::text, c.profile_id::text, c.user_id::text, $3::text, c.changes::jsonb
     FROM repairable AS c
 )
-SELECT c.wallet_id::text, c.profile_id::text, c.profile_exists, c.user_id::text, c.entry_count::text, c.changes::json AS changes
+SELECT c.wallet_id::text, c.profile_id::text, c.profile_exists, c.user_id::text, c.entry_count::text, c.changes
   FROM found AS c
  ORDER BY c.wallet_id`,
-    values: [walletIds, runId],
+    values: [walletIds, record.runId, record.cause],
+  };
+}
+
+/** Says why wallets of a run were wrong, in the transaction that repaired them. */
+export function nameCauses(
+  runId: string,
+  causes: readonly { readonly walletId: string; readonly cause: Cause }[],
+): Statement {
+  return {
+    text: `UPDATE trueup.repairs AS p SET cause = c.cause
+             FROM unnest($2::text[], $3::text[]) AS c (wallet_id, cause)
+            WHERE p.run_id = $1 AND p.wallet_id = c.wallet_id`,
+    values: [runId, causes.map(({ walletId }) => walletId), causes.map(({ cause }) => cause)],
   };
 }
 

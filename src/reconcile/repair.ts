@@ -1,5 +1,7 @@
 import { type TrueupError } from '../core/errors.js';
-import type { Comparison } from '../core/drift.js';
+import { fallbackCause, firstCause } from '../core/causes.js';
+import type { CacheComparison } from '../core/comparison.js';
+import { findingsOf, type Cause, type Finding } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import {
@@ -8,6 +10,7 @@ import {
   sqlStateOf,
   toTrueupError,
 } from '../postgres/failures.js';
+import type { Investigator } from './evidence.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
 
@@ -19,12 +22,22 @@ export interface FailedRepair {
 
 /** What became of a list of wallets. Whoever is in none of the lists was in sync. */
 export interface RepairOutcome {
-  /** Drifted under lock: repaired, as far as that kind of drift can be repaired. */
-  readonly found: readonly Comparison[];
+  /** Drifted under lock, wallet by wallet: repaired, as far as that kind of drift can be repaired. */
+  readonly found: readonly (readonly Finding[])[];
   /** Left alone, because somebody else holds the wallet or its profile. */
   readonly locked: readonly string[];
   /** The database refused the new value, such as one that its column cannot hold. */
   readonly failed: readonly FailedRepair[];
+}
+
+/** What a repair needs beside the wallets. */
+export interface RepairOptions {
+  /** The run that the repairs are recorded under. */
+  readonly runId: string;
+  readonly onLocked: statements.OnLocked;
+  readonly investigator: Investigator;
+  /** Breaks in running balances that detection has seen, by wallet. */
+  readonly breaks?: ReadonlyMap<string, CacheComparison>;
 }
 
 /**
@@ -45,14 +58,15 @@ const FAULTS_OF_ONE_USER = /^(22|23|44|55P03|57014|P0|TU)/;
  * Compares wallets under lock and repairs those that have drifted, in one transaction. Where the
  * database refuses, the list is halved until the one at fault stands alone.
  *
- * @param options.runId the run that the repairs are recorded under
+ * Why each cache was wrong is found out in the same transaction, and recorded with the repair.
+ *
  * @throws TrueupError when no repair is possible at all: no connection, no rights
  */
 export async function repairWallets(
   database: Database,
   mapping: ResolvedMapping,
   walletIds: readonly string[],
-  options: { readonly runId: string; readonly onLocked: statements.OnLocked },
+  options: RepairOptions,
 ): Promise<RepairOutcome> {
   if (walletIds.length === 0) return { found: [], locked: [], failed: [] };
   try {
@@ -91,16 +105,52 @@ async function repairUnderLock(
   session: Queryable,
   mapping: ResolvedMapping,
   walletIds: readonly string[],
-  options: { readonly runId: string; readonly onLocked: statements.OnLocked },
+  options: RepairOptions,
 ): Promise<RepairOutcome> {
   const locked = await lockUsers(session, mapping, walletIds, options.onLocked);
   const held = new Set(locked);
   const free = held.size === 0 ? walletIds : walletIds.filter((id) => !held.has(id));
   if (free.length === 0) return { found: [], locked, failed: [] };
+  return { found: await repairHeld(session, mapping, free, options), locked, failed: [] };
+}
+
+/**
+ * Compares wallets that are locked already, repairs and records.
+ *
+ * @returns what was found, of each wallet that had drifted
+ */
+export async function repairHeld(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  walletIds: readonly string[],
+  options: Omit<RepairOptions, 'onLocked'>,
+): Promise<Finding[][]> {
+  const { investigator, runId } = options;
+  const ledger = await investigator.ledger(session, runId);
+  const usual = fallbackCause(ledger);
   const rows = await session.query<statements.FoundRow>(
-    statements.repairLocked(mapping, free, options.runId),
+    statements.repairLocked(mapping, walletIds, { runId, cause: usual }),
   );
-  return { found: rows.map(foundDecoder(mapping)), locked, failed: [] };
+  if (rows.length === 0) return [];
+  const decode = foundDecoder(mapping);
+  const drifted = rows.map((row) => {
+    const broken = options.breaks?.get(row.wallet_id);
+    const one = decode(row);
+    return broken === undefined ? one : { ...one, caches: [...one.caches, broken] };
+  });
+  const found = await investigator.investigate(session, drifted, { ledger, run: runId });
+  const findings = found.map((row) => findingsOf(row, { repaired: true }));
+  // Most of a mass of repairs have the usual cause; only the others are written once more.
+  const causes = findings.map(repairCause).filter(({ cause }) => cause !== usual);
+  if (causes.length > 0) await session.query(statements.nameCauses(runId, causes));
+  return findings;
+}
+
+/** A repaired wallet has one cause on record: the first of those of its caches. */
+function repairCause(findings: readonly Finding[]): { walletId: string; cause: Cause } {
+  const causes = new Set<Cause>();
+  for (const { field, cause } of findings) if (field !== 'balanceAfter') causes.add(cause);
+  return { walletId: findings[0]?.walletId ?? '', cause: firstCause(causes) };
 }
 
 /**

@@ -63,10 +63,14 @@ export function foundDecoder(mapping: ResolvedMapping): (row: FoundRow) => Compa
     key: `${part}.${field}`,
   }));
   return (row) => {
+    const changes = JSON.parse(row.changes) as Changes;
     const caches: CacheComparison[] = [];
-    for (const { part, field, key } of compared) {
-      const pair = row.changes[key];
+    const right: Pick<CacheComparison, 'part' | 'field'>[] = [];
+    for (const cache of compared) {
+      const { part, field, key } = cache;
+      const pair = changes[key];
       if (pair !== undefined) caches.push({ part, field, cached: pair[0], expected: pair[1] });
+      else if (part === 'wallet' || row.profile_id !== null) right.push(cache);
     }
     return {
       walletId: row.wallet_id,
@@ -76,6 +80,9 @@ export function foundDecoder(mapping: ResolvedMapping): (row: FoundRow) => Compa
       userId: row.user_id,
       entryCount: row.entry_count,
       caches,
+      right,
     };
   };
 }
+
+type Changes = Readonly<Partial<Record<string, readonly [string | null, string]>>>;

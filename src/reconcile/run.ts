@@ -9,8 +9,10 @@ import {
   type Tally,
 } from '../core/drift.js';
 import { exitStatusOf } from '../core/exit.js';
+import type { CacheComparison } from '../core/comparison.js';
 import { inOrder, slices } from './chunks.js';
-import { TrueupError } from '../core/errors.js';
+import { noticeGaps } from '../sync/gaps.js';
+import { Investigator } from './evidence.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
@@ -21,12 +23,14 @@ import {
   type ReconcileSummary,
 } from './options.js';
 import { repairWallets, type FailedRepair, type RepairOutcome } from './repair.js';
-import { findWallets } from './users.js';
+import { walletsOf } from './users.js';
+import { Verification } from './verification.js';
 import { walletCount } from './detect-statements.js';
 import type { OnLocked } from './repair-statements.js';
 import * as statements from './statements.js';
 import {
   detailsOf,
+  endingWith,
   walkAll,
   walkWallets,
   type Batch,
@@ -86,6 +90,9 @@ class Run {
   readonly #walletIds: readonly string[] | undefined;
   readonly #total: number;
   readonly #walk: Walk;
+  readonly #investigator: Investigator;
+  /** Only a run over all that writes can tell that all caches were right. */
+  #verification: Verification | undefined;
 
   private constructor(
     database: Database,
@@ -98,7 +105,14 @@ class Run {
     this.#options = options;
     this.#walletIds = selection.walletIds;
     this.#total = Math.min(selection.total, options.limit ?? selection.total);
-    this.#walk = { database, mapping, batchSize: options.batchSize, detailed: options.dryRun };
+    this.#investigator = new Investigator(mapping);
+    this.#walk = {
+      database,
+      mapping,
+      batchSize: options.batchSize,
+      investigator: this.#investigator,
+      detailed: options.dryRun,
+    };
   }
 
   static async prepare(
@@ -124,6 +138,8 @@ class Run {
           version,
         }),
       );
+      await noticeGaps(database, mapping);
+      if (userIds === undefined) run.#verification = await Verification.begin(database, mapping);
     }
     return run;
   }
@@ -150,6 +166,9 @@ class Run {
   async finish(summary: ReconcileSummary): Promise<void> {
     if (this.#options.dryRun) return;
     await this.#database.query(statements.finishRun(this.id, summary.exitStatus, summary));
+    if (summary.incomplete === null && summary.skipped + summary.errors === 0) {
+      await this.#verification?.end(this.#database);
+    }
   }
 
   #batches(): AsyncGenerator<Batch, WalkEnd> {
@@ -164,7 +183,7 @@ class Run {
   async #handle(batch: Batch): Promise<void> {
     this.tally.checked += batch.checked;
     if (this.#options.dryRun) {
-      for (const { details } of batch.suspects) this.#report(details, { repaired: false });
+      for (const { details } of batch.suspects) this.#report(details);
     } else {
       await this.#repair(batch.suspects);
     }
@@ -178,43 +197,50 @@ class Run {
 
   /** Repairs what can be repaired; whoever is locked is tried once more, with some patience. */
   async #repair(suspects: readonly Suspect[]): Promise<void> {
-    const special = new Map<string, Comparison>();
+    const breaks = new Map<string, CacheComparison>();
     const ids: string[] = [];
     for (const { walletId, details } of suspects) {
       if (walletId === null || (details !== undefined && !hasRepairable(details))) {
-        this.#report(details, { repaired: false });
+        this.#report(details);
         continue;
       }
       ids.push(walletId);
-      if (details !== undefined) special.set(walletId, details);
+      const broken = details?.caches.find(({ field }) => field === 'balanceAfter');
+      if (broken !== undefined) breaks.set(walletId, broken);
     }
     const locked: string[] = [];
     const outcomes = inOrder(slices(ids, REPAIR_CHUNK), REPAIR_CONNECTIONS, (chunk) =>
-      this.#repairChunk(chunk, 'skip'),
+      this.#repairChunk(chunk, 'skip', breaks),
     );
     for await (const outcome of outcomes) {
-      await this.#conclude(outcome, special);
+      await this.#conclude(outcome);
       locked.push(...outcome.locked);
     }
     for (const id of locked) {
-      const outcome = await this.#repairChunk([id], 'wait');
-      await this.#conclude(outcome, special);
+      const outcome = await this.#repairChunk([id], 'wait', breaks);
+      await this.#conclude(outcome);
       if (outcome.locked.length > 0) await this.#skip(id);
     }
   }
 
-  #repairChunk(ids: readonly string[], onLocked: OnLocked): Promise<RepairOutcome> {
-    return repairWallets(this.#database, this.#mapping, ids, { runId: this.id, onLocked });
+  #repairChunk(
+    ids: readonly string[],
+    onLocked: OnLocked,
+    breaks: ReadonlyMap<string, CacheComparison>,
+  ): Promise<RepairOutcome> {
+    const investigator = this.#investigator;
+    const options = { runId: this.id, onLocked, investigator, breaks };
+    return repairWallets(this.#database, this.#mapping, ids, options);
   }
 
-  async #conclude(outcome: RepairOutcome, special: ReadonlyMap<string, Comparison>): Promise<void> {
-    for (const row of outcome.found) this.#report(withBreak(row, special), { repaired: true });
+  async #conclude(outcome: RepairOutcome): Promise<void> {
+    for (const findings of outcome.found) this.#tell(findings);
     for (const failure of outcome.failed) await this.#fail(failure);
   }
 
   async #fail({ walletId, error }: FailedRepair): Promise<void> {
     const details = (await detailsOf(this.#walk, [walletId])).get(walletId);
-    this.#report(details, { repaired: false });
+    this.#report(details);
     this.tally.errors += 1;
     this.#options.onProblem?.({
       type: 'error',
@@ -237,19 +263,17 @@ class Run {
     });
   }
 
-  #report(row: Comparison | undefined, outcome: { repaired: boolean }): void {
+  /** Tells what a run leaves as it is. */
+  #report(row: Comparison | undefined): void {
     if (row === undefined) return;
-    const findings: Finding[] = findingsOf(row, outcome);
+    this.#tell(findingsOf(row, { repaired: false }));
+  }
+
+  #tell(findings: readonly Finding[]): void {
     countUser(this.tally, findings);
+    this.#verification?.see(findings);
     for (const finding of findings) this.#options.onFinding?.(finding);
   }
-}
-
-/** What was found under lock, with the break in the running balance that detection had seen. */
-function withBreak(row: Comparison, special: ReadonlyMap<string, Comparison>): Comparison {
-  const details = row.walletId === null ? undefined : special.get(row.walletId);
-  const breaks = details?.caches.filter(({ field }) => field === 'balanceAfter') ?? [];
-  return breaks.length === 0 ? row : { ...row, caches: [...row.caches, ...breaks] };
 }
 
 function hasRepairable(row: Comparison): boolean {
@@ -261,34 +285,4 @@ function hasRepairable(row: Comparison): boolean {
 async function countWallets(database: Database, mapping: ResolvedMapping): Promise<number> {
   const [row] = await database.query<{ wallets: string }>(walletCount(mapping));
   return Number(row?.wallets ?? 0);
-}
-
-/** @throws TrueupError `user_not_found`, `wallet_not_found`: before anything is changed */
-async function walletsOf(
-  database: Database,
-  mapping: ResolvedMapping,
-  userIds: readonly string[],
-): Promise<string[]> {
-  const rows = await findWallets(database, mapping, userIds);
-  const unknown = rows.filter(({ known }) => !known).map(({ userId }) => userId);
-  if (unknown.length > 0) {
-    throw new TrueupError('user_not_found', `no profile belongs to user ${unknown.join(', ')}`, {
-      hint: 'Nothing was changed. Give the ids that the profile table holds.',
-    });
-  }
-  const without = rows.filter(({ walletId }) => walletId === null).map(({ userId }) => userId);
-  if (without.length > 0) {
-    throw new TrueupError('wallet_not_found', `user ${without.join(', ')} has no wallet`, {
-      hint: 'Nothing was changed. Without a wallet there is nothing to reconcile.',
-    });
-  }
-  return [...new Set(rows.flatMap(({ walletId }) => (walletId === null ? [] : [walletId])))];
-}
-
-async function* endingWith(
-  batches: AsyncGenerator<Batch, WalkEnd>,
-  end: WalkEnd,
-): AsyncGenerator<Batch, WalkEnd> {
-  yield* batches;
-  return end;
 }

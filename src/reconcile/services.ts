@@ -12,10 +12,10 @@ import { TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database, Queryable } from '../postgres/database.js';
-import { lockUsers } from './repair.js';
+import { Investigator } from './evidence.js';
+import { lockUsers, repairHeld } from './repair.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
 import { compared } from './detect-statements.js';
-import { repairLocked } from './repair-statements.js';
 import * as statements from './statements.js';
 import { asId, findWallets } from './users.js';
 import { VERSION } from '../version.js';
@@ -24,6 +24,12 @@ import { VERSION } from '../version.js';
 
 /** How often a service starts again after it was the victim of a deadlock. */
 const LOCK_RETRIES = 5;
+
+/** One moment for comparison and evidence. */
+const SNAPSHOT = {
+  readOnly: true,
+  settings: { transaction_isolation: 'repeatable read' },
+} as const;
 
 /**
  * What a cache holds: coins; null where the cache is null or does not exist; text where the column
@@ -95,7 +101,7 @@ async function syncUnderLock(
   const drifted = findingsOf(before, { repaired: false });
   const findings = drifted.some(({ cause, field }) => isRepairable(cause, field))
     ? await repair(session, mapping, before, walletId)
-    : drifted;
+    : await explained(session, mapping, before);
   const synced = (field: Field, part?: Part): boolean =>
     findings.some(
       (finding) =>
@@ -142,8 +148,13 @@ async function repair(
       version: VERSION,
     }),
   );
-  await session.query(repairLocked(mapping, [walletId], runId));
-  const findings = findingsOf(before, { repaired: true });
+  const broken = before.caches.find(({ field }) => field === 'balanceAfter');
+  const found = await repairHeld(session, mapping, [walletId], {
+    runId,
+    investigator: new Investigator(mapping),
+    ...(broken === undefined ? {} : { breaks: new Map([[walletId, broken]]) }),
+  });
+  const findings = found.flat();
   await session.query(statements.finishRun(runId, null, { findings: findings.length }));
   return findings;
 }
@@ -165,7 +176,8 @@ export async function syncProfileByUserId(
 }
 
 /**
- * Compares ledger, wallet and profile exactly, in one statement. Reads only.
+ * Compares ledger, wallet and profile exactly, in one statement; where they differ, what is on record
+ * about it is read in the same snapshot. Reads only.
  *
  * @throws TrueupError `wallet_not_found`, `invalid_argument`, `amount_not_whole`
  */
@@ -174,8 +186,26 @@ export async function getBalanceDrift(
   mapping: ResolvedMapping,
   walletId: string,
 ): Promise<BalanceDrift> {
-  const row = await compareOne(database, mapping, walletId);
-  const findings = findingsOf(row, { repaired: false });
+  const inSync = await compareOne(database, mapping, walletId);
+  if (findingsOf(inSync, { repaired: false }).length === 0) return driftOf(inSync, walletId, []);
+  return database.transaction(async (session) => {
+    const row = await compareOne(session, mapping, walletId);
+    return driftOf(row, walletId, await explained(session, mapping, row));
+  }, SNAPSHOT);
+}
+
+/** The findings of one wallet, none of which is going to be repaired. */
+async function explained(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  row: Comparison,
+): Promise<Finding[]> {
+  if (findingsOf(row, { repaired: false }).length === 0) return [];
+  const rows = await new Investigator(mapping).investigate(session, [row]);
+  return rows.flatMap((one) => findingsOf(one, { repaired: false }));
+}
+
+function driftOf(row: Comparison, walletId: string, findings: readonly Finding[]): BalanceDrift {
   return {
     ...idsOf(row, walletId),
     hasDrift: findings.length > 0,

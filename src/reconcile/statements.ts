@@ -51,3 +51,21 @@ export function finishRun(id: string, exitStatus: number | null, counts: object)
     values: [id, exitStatus, JSON.stringify(counts)],
   };
 }
+
+/**
+ * The time before which everything is committed that a statement from now on can meet: what was begun
+ * earlier by others, as far as this role may see it, is still open.
+ */
+export const settledSince: Statement = {
+  text: `SELECT least(clock_timestamp(), min(xact_start))::text AS since
+           FROM pg_stat_activity WHERE datname = current_database()`,
+};
+
+/** On record: every cache of a ledger was right at this time, or was made right later. */
+export function markVerified(ledger: string, since: string): Statement {
+  return {
+    text: `UPDATE trueup.sync_installations SET verified_at = greatest(verified_at, $2::timestamptz)
+            WHERE ledger = $1`,
+    values: [ledger, since],
+  };
+}

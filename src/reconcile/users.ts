@@ -28,6 +28,32 @@ export async function findWallets(
   }
 }
 
+/**
+ * The wallets of some users, each of whom has to exist and to have one.
+ *
+ * @throws TrueupError `user_not_found`, `wallet_not_found`: before anything is changed
+ */
+export async function walletsOf(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  userIds: readonly string[],
+): Promise<string[]> {
+  const rows = await findWallets(session, mapping, userIds);
+  const unknown = rows.filter(({ known }) => !known).map(({ userId }) => userId);
+  if (unknown.length > 0) {
+    throw new TrueupError('user_not_found', `no profile belongs to user ${unknown.join(', ')}`, {
+      hint: 'Nothing was changed. Give the ids that the profile table holds.',
+    });
+  }
+  const without = rows.filter(({ walletId }) => walletId === null).map(({ userId }) => userId);
+  if (without.length > 0) {
+    throw new TrueupError('wallet_not_found', `user ${without.join(', ')} has no wallet`, {
+      hint: 'Nothing was changed. Without a wallet there is nothing to reconcile.',
+    });
+  }
+  return [...new Set(rows.flatMap(({ walletId }) => (walletId === null ? [] : [walletId])))];
+}
+
 /** Asks for one id at a time, so that the one that cannot be an id is told by itself. */
 async function findWrongId(
   session: Queryable,

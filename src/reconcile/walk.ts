@@ -1,6 +1,7 @@
 import type { Comparison } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Statement } from '../postgres/database.js';
+import type { Investigator } from './evidence.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
 import * as statements from './detect-statements.js';
 
@@ -26,12 +27,19 @@ export interface Walk {
   readonly database: Database;
   readonly mapping: ResolvedMapping;
   readonly batchSize: number;
+  readonly investigator: Investigator;
   /** Give the details of every suspect, for a run that only reports. */
   readonly detailed: boolean;
 }
 
 /** Detection may sort and hash a whole batch: PostgreSQL's default of 4 MB would go to disk. */
 const DETECTION = { readOnly: true, settings: { work_mem: '64MB' } } as const;
+
+/** What is on record about the drifted has to be of the same moment. */
+const INVESTIGATION = {
+  readOnly: true,
+  settings: { ...DETECTION.settings, transaction_isolation: 'repeatable read' },
+} as const;
 
 /**
  * Walks over every wallet in id order, and then over the profiles that have none. Each batch is one
@@ -119,15 +127,12 @@ async function batchEnd(
 }
 
 async function detect(walk: Walk, statement: Statement): Promise<Suspect[]> {
-  const rows = await walk.database.transaction(
-    (session) => session.query<ComparisonRow>(statement),
-    DETECTION,
-  );
   const decode = comparisonDecoder(walk.mapping);
-  return rows.map((row) => {
-    const details = decode(row);
-    return { walletId: details.walletId, details };
-  });
+  const found = await walk.database.transaction(async (session) => {
+    const rows = await session.query<ComparisonRow>(statement);
+    return walk.investigator.investigate(session, rows.map(decode));
+  }, INVESTIGATION);
+  return found.map((details) => ({ walletId: details.walletId, details }));
 }
 
 /** Ids are enough for whoever is compared again under lock; only special cases are asked about. */
@@ -143,4 +148,13 @@ async function detectBriefly(walk: Walk, statement: Statement): Promise<Suspect[
     if (known !== undefined) return [{ walletId, details: known }];
     return isSpecial ? [] : [{ walletId }];
   });
+}
+
+/** The same batches with another end. */
+export async function* endingWith(
+  batches: AsyncGenerator<Batch, WalkEnd>,
+  end: WalkEnd,
+): AsyncGenerator<Batch, WalkEnd> {
+  yield* batches;
+  return end;
 }

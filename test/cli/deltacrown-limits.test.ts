@@ -47,7 +47,18 @@ deltacrown.describe('what cannot be repaired, or not now', () => {
           cached: '999',
           expected: '544',
           delta: '-455',
-          cause: 'unknown',
+          cause: 'ledger_changed',
+          evidence: {
+            break: {
+              entryId: '2',
+              sequence: null,
+              position: null,
+              amount: '44',
+              balanceAfter: '999',
+              expected: '544',
+              size: '455',
+            },
+          },
           repaired: false,
         },
       ]);

@@ -59,7 +59,9 @@ deltacrown.describe('sync on the UP-M3 example', () => {
 
     await db.run('UPDATE economy_deltacrownwallet SET cached_balance = 1 WHERE id = 6');
     const human = await trueup('reconcile --all --dry-run');
-    expect(human.lines()[0]).toBe('wallet 6  wallet balance 1 -> 950');
+    expect(human.lines()[0]).toMatch(
+      /^wallet 6 {2}wallet balance 1 -> 950 {2}\(before adoption on \d{4}-\d\d-\d\d\)$/,
+    );
     const run = await trueup('reconcile --all --json');
     expect(run.status).toBe(0);
     expect(run.ofType('finding')).toMatchObject([

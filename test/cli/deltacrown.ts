@@ -56,6 +56,7 @@ export const FOUND: readonly JsonLine[] = [
     expected,
     delta: expected,
     cause: 'unknown',
+    evidence: {},
   });
   return [
     cache('wallet', 'lifetimeEarnings', earnings),

@@ -10,6 +10,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 export interface Example {
   readonly folder: string;
   readonly config: string;
+  readonly missing: boolean;
   /** describe, or (where the folder is missing) a describe that skips and says why. */
   readonly describe: (name: string, tests: () => void) => void;
   read(file: string): Buffer;
@@ -20,6 +21,7 @@ export function example(name: string): Example {
   const missing = !existsSync(folder);
   return {
     folder,
+    missing,
     config: join(folder, 'trueup.config.json'),
     describe: (title, tests) => {
       const note = missing ? ` (skipped: there is no folder ../shared/examples/${name})` : '';

@@ -50,6 +50,7 @@ describe('findingsOf', () => {
         expected: '494',
         delta: '493.5',
         cause: 'unknown',
+        evidence: {},
         repaired: true,
       },
     ]);
@@ -94,7 +95,7 @@ describe('findingsOf', () => {
       {
         caches: [...IN_SYNC, { part: 'wallet', field: 'balanceAfter', cached: '1', expected: '2' }],
       },
-      { field: 'balanceAfter', delta: '1', repaired: false },
+      { field: 'balanceAfter', delta: '1', cause: 'ledger_changed', repaired: false },
     ],
     [
       'a gap in the numbers, where the balance happens to be right',

@@ -106,7 +106,7 @@ describe('what is reported and left alone', () => {
           cached: '549',
           expected: '544',
           delta: '-5',
-          cause: 'unknown',
+          cause: 'ledger_changed',
         },
       ],
     ],

@@ -2,8 +2,11 @@ import type pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Statement } from '../../src/postgres/database.js';
-import { lockUsers, repairLocked } from '../../src/reconcile/repair-statements.js';
 import { createDatabase, WRITER } from '../support/database.js';
+import { clientQueryable } from '../../src/postgres/database.js';
+import { Investigator } from '../../src/reconcile/evidence.js';
+import { repairHeld } from '../../src/reconcile/repair.js';
+import { lockUsers } from '../../src/reconcile/repair-statements.js';
 import { caches, createEconomy, truth } from '../support/economy.js';
 import { interleave, orders } from '../support/interleave.js';
 
@@ -43,7 +46,11 @@ function careful(runId: string): (() => Promise<unknown>)[] {
       reconciler
         .query('BEGIN')
         .then(() => send(reconciler, lockUsers(trueup.mapping, ['1'], 'wait'))),
-    () => send(reconciler, repairLocked(trueup.mapping, ['1'], runId)),
+    () =>
+      repairHeld(clientQueryable(reconciler), trueup.mapping, ['1'], {
+        runId,
+        investigator: new Investigator(trueup.mapping),
+      }),
     () => reconciler.query('COMMIT'),
   ];
 }

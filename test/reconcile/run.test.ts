@@ -214,7 +214,7 @@ describe('records', () => {
         wallet_id: '3',
         profile_id: '103',
         user_id: '3',
-        cause: 'unknown',
+        cause: 'entry_missed',
         changes: {
           'wallet.balance': ['0', '30'],
           'wallet.lifetimeEarnings': ['0', '30'],

@@ -1,0 +1,158 @@
+import type { BalanceStory, WalletStory } from '../index.js';
+import { causePhrase, moment } from './causes.js';
+import { FIELD_NAMES } from './output.js';
+
+/** How the story of a balance reads. Text out, nothing is printed here. */
+
+/** One JSON object: ids, amounts and times are text. */
+export function storyJson(story: BalanceStory): string {
+  return JSON.stringify({ type: 'explanation', ...story });
+}
+
+/** The story for people: wallet by wallet, what is said first, then what is on record, then what to do. */
+export function storyLines(story: BalanceStory): string {
+  const wallets = story.wallets.flatMap((wallet, place) => [
+    ...(place === 0 ? [] : ['']),
+    ...walletLines(wallet),
+  ]);
+  return [...wallets, '', installationLine(story)].join('\n');
+}
+
+function walletLines(wallet: WalletStory): string[] {
+  return [
+    heading(wallet),
+    ...saidLines(wallet),
+    ...breakLines(wallet),
+    ...section('entries', wallet.entries, entryLine),
+    ...section('written by others', wallet.writes, writeLine),
+    ...section('sync failures', wallet.failures, failureLine),
+    ...section('triggers not there', wallet.gaps, gapLine),
+    ...section('repaired before', wallet.repairs, repairLine),
+    ...verdictLines(wallet),
+  ];
+}
+
+function heading({ userId, walletId, profileId }: WalletStory): string {
+  const parts = [
+    userId === null ? undefined : `user ${userId}`,
+    walletId === null ? 'no wallet' : `wallet ${walletId}`,
+    profileId === null ? 'no profile' : `profile ${profileId}`,
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
+}
+
+function saidLines({ caches, entryCount, walletExists, walletId }: WalletStory): string[] {
+  const entries = `${entryCount} ${entryCount === '1' ? 'entry' : 'entries'}`;
+  const missing = walletId !== null && !walletExists ? ['  the wallet has no row'] : [];
+  const expected = (field: string): string | undefined =>
+    caches.find((cache) => cache.field === field)?.expected;
+  const earned = expected('lifetimeEarnings');
+  const ledger = `  the ledger says ${expected('balance') ?? '0'}${earned === undefined ? '' : `, earned ${earned}`} (${entries})`;
+  return [
+    ledger,
+    ...missing,
+    ...caches.map(({ part, field, cached, expected: right }) => {
+      const mark = cached === right ? '' : `   but it is ${right}`;
+      return `  ${`${part} ${FIELD_NAMES[field]}`.padEnd(26)} ${cached ?? 'null'}${mark}`;
+    }),
+  ];
+}
+
+function breakLines({ chain }: WalletStory): string[] {
+  const [first] = chain?.first ?? [];
+  if (chain === null || first === undefined) return [];
+  const { entryId, balanceAfter, expected, sequence, position } = first;
+  const number =
+    sequence === null || sequence === position
+      ? ''
+      : `, and it is number ${sequence} where ${position ?? ''} is due`;
+  const more = chain.count === '1' ? '' : `; ${chain.count} breaks in all`;
+  return [
+    `  the running balance departs at entry ${entryId}: it says ${balanceAfter}, the entries add up to ${expected}${number}${more}`,
+  ];
+}
+
+function section<Item>(
+  title: string,
+  items: readonly Item[],
+  line: (item: Item) => string,
+): string[] {
+  return items.length === 0 ? [] : [`  ${title}:`, ...items.map((item) => `    ${line(item)}`)];
+}
+
+function entryLine(entry: WalletStory['entries'][number]): string {
+  const amount = entry.amount.startsWith('-') ? entry.amount : `+${entry.amount}`;
+  const words = [
+    entry.createdAt === null ? '' : moment(entry.createdAt),
+    `entry ${entry.id}`,
+    amount,
+    entry.balanceAfter === null ? '' : `= ${entry.balanceAfter}`,
+    entry.reason ?? '',
+    entry.atBreak ? '<- departs here' : '',
+  ];
+  return words.filter((word) => word !== '').join('  ');
+}
+
+function writeLine(write: WalletStory['writes'][number]): string {
+  const program = write.applicationName === '' ? '' : ` (${write.applicationName})`;
+  const kept = write.action === 'kept' ? ', kept out' : '';
+  return (
+    `${moment(write.writtenAt)}  ${write.part} ${FIELD_NAMES[write.field]} ` +
+    `${write.oldValue ?? 'null'} -> ${write.newValue ?? 'null'} by ${write.role}${program}${kept}`
+  );
+}
+
+function failureLine(failure: WalletStory['failures'][number]): string {
+  const end =
+    failure.healedAt === null
+      ? `waiting, tried ${String(failure.attempts)} times`
+      : `healed ${moment(failure.healedAt)}`;
+  return `${moment(failure.failedAt)}  ${failure.message} [${failure.sqlState}], ${end}`;
+}
+
+function gapLine({ what, lastSeenAt, noticedAt, endedAt }: WalletStory['gaps'][number]): string {
+  const since = lastSeenAt === null ? 'some time' : moment(lastSeenAt);
+  const until = endedAt === null ? 'now' : moment(endedAt);
+  return `${since} to ${until}: ${what}, noticed ${moment(noticedAt)}`;
+}
+
+function repairLine({ repairedAt, kind, cause, changes }: WalletStory['repairs'][number]): string {
+  const what = Object.entries(changes).map(
+    ([cache, [before, after]]) => `${cache} ${before ?? 'null'} -> ${after}`,
+  );
+  return `${moment(repairedAt)}  ${kind} (${cause.replaceAll('_', ' ')}): ${what.join(', ')}`;
+}
+
+/** Findings with the same explanation are told together. */
+function verdictLines({ findings }: WalletStory): string[] {
+  if (findings.length === 0) return ['  everything agrees with the ledger'];
+  const stories = new Map<string, string[]>();
+  for (const finding of findings) {
+    const phrase = causePhrase(finding);
+    const why = `${phrase === '' ? 'nothing on record explains it' : phrase} [${finding.cause}]`;
+    stories.set(why, [...(stories.get(why) ?? []), remedyLine(finding)]);
+  }
+  return [...stories].flatMap(([why, lines]) => [`  why: ${why}`, ...lines]);
+}
+
+function remedyLine({
+  part,
+  field,
+  cached,
+  expected,
+  remedy,
+}: WalletStory['findings'][number]): string {
+  const what = `${part} ${FIELD_NAMES[field]}`;
+  return remedy === 'repair'
+    ? `    reconcile would set ${what} ${cached ?? 'null'} -> ${expected}`
+    : `    reconcile would leave ${what} as it is`;
+}
+
+function installationLine({ installation, takenAt }: BalanceStory): string {
+  const at = takenAt === '' ? '' : `as of ${moment(takenAt)} UTC; `;
+  if (installation === null) return `${at}no record of an installed sync`;
+  const { installedAt, removedAt, verifiedAt, guard } = installation;
+  const removed = removedAt === null ? '' : `, removed ${moment(removedAt)}`;
+  const verified = verifiedAt === null ? 'never verified' : `verified ${moment(verifiedAt)}`;
+  return `${at}sync installed ${moment(installedAt)}${removed}, ${verified}, guard ${guard}`;
+}

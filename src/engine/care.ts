@@ -1,0 +1,126 @@
+import type { DoctorOptions, DoctorReport } from '../doctor/model.js';
+import { examine } from '../doctor/run.js';
+import type { Mapping } from '../mapping/schema.js';
+import { planMigration } from '../postgres/migrate.js';
+import { explain, type BalanceStory, type ExplainRequest } from '../reconcile/explain.js';
+import { heal, type HealResult } from '../reconcile/heal.js';
+import {
+  findOpeningBalances,
+  type FindOpeningOptions,
+  type OpeningPlan,
+} from '../reconcile/opening.js';
+import {
+  postOpeningBalances,
+  type OpeningSummary,
+  type PostOpeningOptions,
+} from '../reconcile/opening-post.js';
+import * as services from '../reconcile/services.js';
+import { installSync, planSync, removeSync, type SyncChange } from '../sync/install.js';
+import type { InstallOptions } from '../sync/options.js';
+import { syncStatus, type SyncStatus } from '../sync/sync.js';
+import { schemaParts } from './connect.js';
+import { Reads, type ReadSource } from './reads.js';
+
+/** What the care of caches needs. */
+export interface CareSource extends ReadSource {
+  /** The mapping as it was written. */
+  readonly source: Mapping;
+}
+
+/** What keeps caches right, and says why one was not: triggers, checks, repairs, explanations. */
+export abstract class Care<Events extends Record<keyof Events, unknown[]>> extends Reads<Events> {
+  protected abstract override get source(): CareSource;
+
+  /** Makes a wallet's caches and its profile's what the ledger says. */
+  syncWalletToProfile(walletId: string): Promise<services.SyncResult> {
+    return services.syncWalletToProfile(this.source.database, this.source.mapping, walletId);
+  }
+
+  /** The same for a user's wallet; null where he has none. */
+  syncProfileByUserId(userId: string): Promise<services.SyncResult | null> {
+    return services.syncProfileByUserId(this.source.database, this.source.mapping, userId);
+  }
+
+  /** Compares ledger, wallet and profile exactly. Reads only. */
+  getBalanceDrift(walletId: string): Promise<services.BalanceDrift> {
+    return services.getBalanceDrift(this.source.database, this.source.mapping, walletId);
+  }
+
+  /** Rebuilds lifetime earnings from the ledger and returns them. */
+  recomputeLifetimeEarnings(walletId: string): Promise<bigint> {
+    return services.recomputeLifetimeEarnings(this.source.database, this.source.mapping, walletId);
+  }
+
+  /**
+   * Tells why the balance of a user, or of one wallet, is what it is: what each part says, what is on
+   * record about it, the cause of each difference, and what reconcile would do. Reads only.
+   *
+   * @throws TrueupError also `user_not_found`, `wallet_not_found`, `invalid_argument`, `feature_off`
+   */
+  explain(request: ExplainRequest): Promise<BalanceStory> {
+    return explain(this.source.database, this.source.mapping, request);
+  }
+
+  /**
+   * Finds wallets that hold coins and have no history at all, and says what an opening entry for each
+   * would do. Reads only.
+   */
+  findOpeningBalances(options: FindOpeningOptions = {}): Promise<OpeningPlan> {
+    return findOpeningBalances(this.source.database, this.source.mapping, options);
+  }
+
+  /**
+   * Posts the opening entries of a plan; the balance of every wallet stays what it is. Interrupted and
+   * begun again with a new plan, it posts what is still missing.
+   *
+   * @throws TrueupError `feature_off` where columns of the ledger are filled by nobody
+   */
+  postOpeningBalances(plan: OpeningPlan, options?: PostOpeningOptions): Promise<OpeningSummary> {
+    return postOpeningBalances(this.source.database, this.source.mapping, plan, options);
+  }
+
+  /**
+   * Installs the triggers of the mapping, or makes them what the options say: what is not asked for is
+   * not there afterwards.
+   */
+  installSync(options: InstallOptions = {}): Promise<SyncChange> {
+    return installSync(this.source.database, this.source.mapping, this.source.source, options);
+  }
+
+  /**
+   * The SQL that installing would run, to the letter: with what is missing of Trueup's own schema, and
+   * {@link installSync}; or that of {@link removeSync}. It only reads.
+   */
+  async planSync(options: InstallOptions | 'remove' = {}): Promise<string> {
+    const { database, mapping, source } = this.source;
+    const triggers = await planSync(database, mapping, source, options);
+    if (options === 'remove') return triggers;
+    return (await planMigration(database, schemaParts(source))) + triggers;
+  }
+
+  /** Removes every trigger and function of the mapping; what was recorded stays. */
+  removeSync(): Promise<SyncChange> {
+    return removeSync(this.source.database, this.source.mapping);
+  }
+
+  /** Whether the sync triggers stand, and how many failures wait for the healer. */
+  syncStatus(): Promise<SyncStatus> {
+    return syncStatus(this.source.database, this.source.mapping);
+  }
+
+  /**
+   * Looks at everything that the caches rely on: triggers, indexes, sessions, rights, what waits. Each
+   * finding says what, why it matters, and the command that mends it. Reads only.
+   *
+   * @throws TrueupError `invalid_argument`, `database_unreachable`
+   */
+  doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+    const { database, source } = this.source;
+    return examine(database, { mapping: source, source: 'the mapping' }, options);
+  }
+
+  /** Takes up recorded sync failures now. */
+  heal(options: { everything?: boolean; signal?: AbortSignal } = {}): Promise<HealResult> {
+    return heal(this.source.database, this.source.mapping, options);
+  }
+}

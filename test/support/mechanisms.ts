@@ -1,0 +1,197 @@
+import {
+  look,
+  run,
+  steps,
+  tamper,
+  applyByHand,
+  failing,
+  switchSync,
+  type Injection,
+} from './injections.js';
+import { drift, namesOf, unseen, type Stage } from './stages.js';
+
+/**
+ * Faults, and the mechanisms that may catch them. A row or a column is added here and nowhere else:
+ * test/causes/faults.test.ts plays every fault against every mechanism and writes docs/faults.md.
+ */
+
+/** One thing that can go wrong. */
+export interface Fault {
+  readonly name: string;
+  readonly inject: Injection['inject'];
+}
+
+/** One thing that may catch it, on the stage where it stands. */
+export interface Mechanism {
+  readonly name: string;
+  readonly stage: 'own tables' | 'adopted tables';
+  /** What it does to a fault that it catches: one word of the table. */
+  readonly verdict: string;
+  /** Before the fault: what has to stand for it. */
+  readonly prepare?: (stage: Stage) => Promise<void>;
+  /** After the fault, or after the error that it ended with. */
+  readonly catches: (stage: Stage, error: unknown) => Promise<boolean>;
+}
+
+const inSync = async (stage: Stage): Promise<boolean> => (await drift(stage)).length === 0;
+
+export const MECHANISMS: readonly Mechanism[] = [
+  {
+    name: 'sync trigger',
+    stage: 'adopted tables',
+    verdict: 'prevents',
+    catches: async (stage, error) => error === undefined && (await inSync(stage)),
+  },
+  {
+    name: 'append-only',
+    stage: 'own tables',
+    verdict: 'refuses',
+    catches: (_, error) =>
+      Promise.resolve(error instanceof Error && 'code' in error && error.code === 'TU003'),
+  },
+  {
+    name: 'healer',
+    stage: 'adopted tables',
+    verdict: 'repairs',
+    catches: async (stage: Stage): Promise<boolean> => {
+      const { healed } = await stage.trueup.heal({ everything: true });
+      return healed > 0 && (await inSync(stage));
+    },
+  },
+  {
+    name: 'gap watch',
+    stage: 'adopted tables',
+    verdict: 'notices',
+    catches: async (stage: Stage): Promise<boolean> => {
+      await look(stage);
+      return (await stage.db.value('SELECT count(*) FROM trueup.sync_gaps')) !== '0';
+    },
+  },
+  {
+    name: 'sync status',
+    stage: 'adopted tables',
+    verdict: 'tells',
+    catches: async ({ trueup }: Stage): Promise<boolean> => {
+      const { state, waitingFailures } = await trueup.syncStatus();
+      return state !== 'installed' || waitingFailures > 0;
+    },
+  },
+  {
+    name: 'reconcile',
+    stage: 'adopted tables',
+    verdict: 'finds',
+    catches: async (stage) => !(await inSync(stage)),
+  },
+];
+
+const onWallet =
+  (change: (names: Readonly<Record<string, string>>) => string): Injection['inject'] =>
+  (stage) =>
+    stage.db.run(
+      `UPDATE ${namesOf(stage)['wallet'] ?? ''} SET ${change(namesOf(stage))} WHERE id = ${stage.walletId}`,
+    );
+
+const onLedger = (
+  text: (names: Readonly<Record<string, string>>, stage: Stage) => string,
+): Injection['inject'] => run((stage) => text(namesOf(stage), stage));
+
+const where = (stage: Stage, amount: number): string =>
+  `${namesOf(stage)['entryWallet'] ?? ''} = ${stage.walletId} AND ${namesOf(stage)['amount'] ?? ''} = ${String(amount)}`;
+
+export const FAULTS: readonly Fault[] = [
+  { name: 'a writer of entries that knows no cache', inject: run((stage) => stage.entry(101)) },
+  { name: 'a profile that cannot take the new value', inject: run((stage) => failing(stage, 601)) },
+  {
+    name: 'entries in a session with `session_replication_role = replica`',
+    inject: run((stage) => unseen(stage.entry(701))),
+  },
+  {
+    name: 'entries while the triggers are disabled',
+    inject: steps(
+      run((stage) => switchSync(stage, 'DISABLE')),
+      run((stage) => stage.entry(907)),
+    ),
+  },
+  {
+    name: 'entries after the triggers were dropped',
+    inject: steps(
+      onLedger(({ ledger = '' }) => `DROP TRIGGER trueup_sync ON ${ledger}`),
+      run((stage) => stage.entry(907)),
+    ),
+  },
+  {
+    name: 'triggers disabled and enabled again',
+    inject: steps(
+      run((stage) => switchSync(stage, 'DISABLE')),
+      run((stage) => stage.entry(907)),
+      run((stage) => switchSync(stage, 'ENABLE')),
+    ),
+  },
+  {
+    name: 'an entry is edited',
+    inject: onLedger(
+      ({ ledger = '', amount = '' }, stage) =>
+        `UPDATE ${ledger} SET ${amount} = 1499 WHERE ${where(stage, 2003)}`,
+    ),
+  },
+  {
+    name: 'an entry is edited in a session with `session_replication_role = replica`',
+    inject: onLedger(({ ledger = '', amount = '' }, stage) =>
+      unseen(`UPDATE ${ledger} SET ${amount} = 1499 WHERE ${where(stage, 2003)}`),
+    ),
+  },
+  {
+    name: 'an entry is edited after append-only was switched off',
+    inject: onLedger(({ ledger = '', amount = '' }, stage) =>
+      tamper(stage, `UPDATE ${ledger} SET ${amount} = 1499 WHERE ${where(stage, 2003)}`),
+    ),
+  },
+  {
+    name: 'an entry is deleted',
+    inject: onLedger(
+      ({ ledger = '' }, stage) => `DELETE FROM ${ledger} WHERE ${where(stage, 2003)}`,
+    ),
+  },
+  {
+    name: 'the last entry is deleted',
+    inject: onLedger(
+      ({ ledger = '' }, stage) => `DELETE FROM ${ledger} WHERE ${where(stage, -811)}`,
+    ),
+  },
+  { name: 'the ledger is truncated', inject: onLedger(({ ledger = '' }) => `TRUNCATE ${ledger}`) },
+  {
+    name: 'somebody writes the balance of a wallet',
+    inject: onWallet(({ balance = '' }) => `${balance} = ${balance} + 17`),
+  },
+  {
+    name: 'somebody writes what a profile shows',
+    inject: run(
+      (stage) =>
+        `UPDATE ${namesOf(stage)['profile'] ?? ''} SET ${namesOf(stage)['shown'] ?? ''} = 0 WHERE id = ${stage.profileId}`,
+    ),
+  },
+  {
+    name: 'an application puts a stale row back',
+    inject: async (stage: Stage): Promise<void> => {
+      const { wallet = '', balance = '' } = namesOf(stage);
+      const old = await stage.db.value(`SELECT ${balance}::text FROM ${wallet} WHERE id = $1`, [
+        stage.walletId,
+      ]);
+      await stage.db.run(stage.entry(101));
+      await stage.db.run(`UPDATE ${wallet} SET ${balance} = ${old} WHERE id = ${stage.walletId}`);
+    },
+  },
+  {
+    name: 'an application adds what the trigger adds too',
+    inject: steps(
+      run((stage) => stage.entry(809)),
+      run((stage) => applyByHand(stage, 809)),
+    ),
+  },
+  {
+    name: 'a profile is deleted',
+    inject: run((stage) =>
+      unseen(`DELETE FROM ${namesOf(stage)['profile'] ?? ''} WHERE id = ${stage.profileId}`),
+    ),
+  },
+];
