@@ -60,5 +60,7 @@ export type {
   ReconcileSummary,
 } from './reconcile/options.js';
 export type { BalanceDrift, CachedCoins, SyncResult } from './reconcile/services.js';
+export type { CarryResult } from './sync/carry.js';
+export type { SyncMode } from './sync/generate.js';
 export type { SyncStatus } from './sync/sync.js';
 export { VERSION } from './version.js';

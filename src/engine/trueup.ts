@@ -17,6 +17,9 @@ import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
 import { reconcile } from '../reconcile/run.js';
 import * as services from '../reconcile/services.js';
+import { Carrier } from '../sync/carrier.js';
+import { carryAll, type CarryResult } from '../sync/carry.js';
+import type { SyncMode } from '../sync/generate.js';
 import { installSync, removeSync, syncStatus, type SyncStatus } from '../sync/sync.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
@@ -31,7 +34,9 @@ export interface TrueupEvents {
   entry: [entry: PostedEntry];
   /** The background healer closed sync failures, or tried to. */
   heal: [result: HealResult];
-  /** Background work (healing, closing overdue holds) met an error; it goes on. */
+  /** The background carrier made marked profiles follow (deferred mode). */
+  carry: [result: CarryResult];
+  /** Background work (healing, carrying, closing overdue holds) met an error; it goes on. */
   healerError: [error: unknown];
 }
 
@@ -45,6 +50,8 @@ interface Parts extends Connection {
 export class Trueup extends Reads<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
+  readonly #carrier: Carrier | undefined;
+  readonly #carrying: Database;
   readonly #expirer: HoldExpirer | undefined;
   readonly #posting: Database;
   readonly #poster: Poster;
@@ -66,6 +73,14 @@ export class Trueup extends Reads<TrueupEvents> {
     this.#healer = options.healer
       ? new Healer(parts.database, parts.mapping, {
           onHealed: (result) => this.emit('heal', result),
+          onError: (error) => this.emit('healerError', error),
+        })
+      : undefined;
+    // One connection to listen with, and one to work with: they connect when there is work.
+    this.#carrying = parts.database.sibling({ maxConnections: 2 });
+    this.#carrier = options.healer
+      ? new Carrier(this.#carrying, parts.mapping, {
+          onCarried: (result) => this.emit('carry', result),
           onError: (error) => this.emit('healerError', error),
         })
       : undefined;
@@ -200,14 +215,28 @@ export class Trueup extends Reads<TrueupEvents> {
     );
   }
 
-  /** Installs the sync triggers of the mapping, or brings them up to date. */
-  installSync(): Promise<void> {
-    return installSync(this.#parts.database, this.mapping, this.#parts.source);
+  /**
+   * Installs the sync triggers of the mapping, or brings them up to date. With `deferred` profiles are
+   * only marked in the commit, and carried by an open Trueup (not one without healer) within a second.
+   * Leaving deferred mode carries what is still marked.
+   *
+   * @throws TrueupError also `feature_off`: nothing to defer
+   */
+  async installSync(mode: SyncMode = {}): Promise<void> {
+    await installSync(this.#parts.database, this.mapping, this.#parts.source, mode);
+    if (mode.deferred === true) this.#carrier?.look();
+    else await this.carry();
   }
 
-  /** Removes the sync triggers of the mapping. */
-  removeSync(): Promise<void> {
-    return removeSync(this.#parts.database, this.mapping);
+  /** Removes the sync triggers of the mapping, and carries what is still marked. */
+  async removeSync(): Promise<void> {
+    await removeSync(this.#parts.database, this.mapping);
+    await this.carry();
+  }
+
+  /** Carries every profile that is marked now, and waits for it. An open Trueup does this by itself. */
+  carry(): Promise<CarryResult> {
+    return carryAll(this.#parts.database, this.mapping);
   }
 
   /** Whether the sync triggers stand, and how many failures wait for the healer. */
@@ -232,8 +261,8 @@ export class Trueup extends Reads<TrueupEvents> {
   async #close(): Promise<void> {
     await this.#poster.close();
     this.endStatements();
-    await Promise.all([this.#healer?.stop(), this.#expirer?.stop()]);
-    await this.#posting.close();
+    await Promise.all([this.#healer?.stop(), this.#carrier?.stop(), this.#expirer?.stop()]);
+    await Promise.all([this.#posting.close(), this.#carrying.close()]);
     await disconnect(this.#parts);
   }
 }

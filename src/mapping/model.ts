@@ -103,4 +103,6 @@ export interface ResolvedMapping {
   readonly unearned: readonly string[];
   /** Trueup's table of holds is in this database, so pending balances can be compared with it. */
   readonly holdsKept: boolean;
+  /** The marks of deferred profiles are in this database, and may be read: a marked profile is no drift. */
+  readonly marksKept: boolean;
 }

@@ -44,6 +44,7 @@ export async function resolveMapping(
   const fit = checkFit(parts);
   if (fit.problems.length > 0) throw mismatch(mapping, source, fit.problems);
   const [holds] = await session.query<{ exists: boolean }>(statements.holdsExist);
+  const [marks] = await session.query<{ readable: boolean }>(statements.marksState);
   const reasons = { ...DEFAULT_REASONS, ...mapping.reasons };
   return {
     ...parts,
@@ -54,6 +55,7 @@ export async function resolveMapping(
     reasons,
     unearned: unearnedReasons(reasons),
     holdsKept: holds?.exists === true,
+    marksKept: marks?.readable === true,
   };
 }
 

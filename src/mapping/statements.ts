@@ -10,6 +10,13 @@ export const holdsExist: Statement = {
                            AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) AS exists`,
 };
 
+/** Whether Trueup's marks of deferred profiles are in this database, and may be read. */
+export const marksState: Statement = {
+  text: `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = 'trueup' AND c.relname = 'profile_marks'`,
+};
+
 /** What the catalog says about one table. */
 export interface TableRow {
   readonly oid: string;

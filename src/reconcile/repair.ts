@@ -2,12 +2,7 @@ import { type TrueupError } from '../core/errors.js';
 import type { Comparison } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
-import {
-  isConnectionFailure,
-  isRetryable,
-  sqlStateOf,
-  toTrueupError,
-} from '../postgres/failures.js';
+import { isFaultOfOneUser, isRetryable, toTrueupError } from '../postgres/failures.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
 
@@ -37,9 +32,6 @@ const SETTINGS = { lock_timeout: '1s', random_page_cost: '1.1', work_mem: '64MB'
 
 /** A transaction that waits for nobody needs no more; one that waits is tried again this often. */
 const RETRIES = { skip: 3, wait: 2 } as const;
-
-/** SQLSTATE classes of faults that lie in one user's data, so that the others can be repaired. */
-const FAULTS_OF_ONE_USER = /^(22|23|44|55P03|57014|P0|TU)/;
 
 /**
  * Compares wallets under lock and repairs those that have drifted, in one transaction. Where the
@@ -73,11 +65,6 @@ export async function repairWallets(
       failed: [...left.failed, ...right.failed],
     };
   }
-}
-
-function isFaultOfOneUser(error: unknown): boolean {
-  if (isConnectionFailure(error)) return false;
-  return isRetryable(error) || FAULTS_OF_ONE_USER.test(sqlStateOf(error) ?? '');
 }
 
 function givenUp(walletId: string, error: unknown): RepairOutcome {

@@ -12,6 +12,7 @@ import { TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database, Queryable } from '../postgres/database.js';
+import { carryLocked, refuseUnseenMarks } from '../sync/carry.js';
 import { lockUsers } from './repair.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
 import { compared } from './detect-statements.js';
@@ -56,7 +57,7 @@ export interface BalanceDrift {
   readonly walletId: string;
   readonly profileId: string | null;
   readonly userId: string | null;
-  /** Any cache of the wallet or its profile differs from the ledger. */
+  /** Any cache of the wallet or its profile differs from the ledger, and is not about to be carried. */
   readonly hasDrift: boolean;
   readonly ledgerBalance: bigint;
   readonly walletBalance: CachedCoins;
@@ -116,13 +117,14 @@ async function syncUnderLock(
   };
 }
 
-/** The comparison has to be the statement after the lock: see {@link lockUsers}. */
+/** The comparison has to be a statement after the lock: see {@link lockUsers}. */
 async function lockAndCompare(
   session: Queryable,
   mapping: ResolvedMapping,
   walletId: string,
 ): Promise<Comparison> {
   await asId('wallet', walletId, () => lockUsers(session, mapping, [walletId], 'wait'));
+  await carryLocked(session, mapping, walletId);
   return compareOne(session, mapping, walletId);
 }
 
@@ -174,6 +176,7 @@ export async function getBalanceDrift(
   mapping: ResolvedMapping,
   walletId: string,
 ): Promise<BalanceDrift> {
+  await refuseUnseenMarks(database, mapping);
   const row = await compareOne(database, mapping, walletId);
   const findings = findingsOf(row, { repaired: false });
   return {

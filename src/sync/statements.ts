@@ -10,14 +10,15 @@ export function recordInstallation(
   ledger: string,
   mapping: Mapping,
   functionName: string,
+  deferred: boolean,
 ): Statement {
   return {
-    text: `INSERT INTO trueup.sync_installations (ledger, mapping, function_name)
-           VALUES ($1, $2, $3)
+    text: `INSERT INTO trueup.sync_installations (ledger, mapping, function_name, deferred)
+           VALUES ($1, $2, $3, $4)
            ON CONFLICT (ledger) DO UPDATE
-              SET mapping = excluded.mapping, function_name = excluded.function_name,
+              SET mapping = excluded.mapping, function_name = excluded.function_name, deferred = excluded.deferred,
                   installed_by = session_user, installed_at = clock_timestamp(), removed_at = NULL`,
-    values: [ledger, JSON.stringify(mapping), functionName],
+    values: [ledger, JSON.stringify(mapping), functionName, deferred],
   };
 }
 
@@ -60,6 +61,26 @@ export function installedTrigger(ledgerOid: string, trigger: string): Statement 
              FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
             WHERE t.tgrelid = $1::oid AND t.tgname = $2`,
     values: [ledgerOid, trigger],
+  };
+}
+
+/** What deferred mode and the activity table have left to do for a ledger. */
+export interface BacklogRow {
+  readonly deferred: boolean;
+  readonly marks: string;
+  readonly oldestMark: Date | null;
+  readonly activity: string;
+}
+
+export function backlog(ledger: string): Statement {
+  return {
+    text: `SELECT EXISTS (SELECT FROM trueup.sync_installations
+                           WHERE ledger = $1 AND deferred AND removed_at IS NULL) AS deferred,
+                  count(m.id)::text AS marks, min(m.marked_at) AS "oldestMark",
+                  (SELECT count(*) FROM trueup.activity_failures
+                    WHERE ledger = $1 AND healed_at IS NULL)::text AS activity
+             FROM trueup.profile_marks AS m WHERE m.ledger = $1`,
+    values: [ledger],
   };
 }
 

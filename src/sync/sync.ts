@@ -3,7 +3,8 @@ import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { SYNC_TRIGGER } from '../mapping/names.js';
-import { generateSync } from './generate.js';
+import { TrueupError } from '../core/errors.js';
+import { generateSync, type SyncMode } from './generate.js';
 import * as statements from './statements.js';
 
 /**
@@ -23,6 +24,14 @@ export interface SyncStatus {
   readonly oldestFailure: Date | null;
   /** The SQLSTATEs of the waiting failures. */
   readonly sqlStates: readonly string[];
+  /** Profiles are carried by a worker after the commit. */
+  readonly deferred: boolean;
+  /** Marks of profiles that are to be carried. */
+  readonly waitingMarks: number;
+  /** When the oldest of them was made. */
+  readonly oldestMark: Date | null;
+  /** Entries whose event the activity table did not take, and that wait for the healer. */
+  readonly waitingActivity: number;
   /**
    * Foreign keys of the ledger to its wallets that are checked at once. They lock the wallet before
    * the trigger updates it, which makes entries slower; and where transactions on the same wallet
@@ -49,8 +58,25 @@ export async function installSync(
   database: Database,
   mapping: ResolvedMapping,
   source: Mapping,
+  mode: SyncMode = {},
 ): Promise<void> {
-  await database.transaction((session) => install(session, mapping, source), INSTALLING);
+  refuseToDefer(mapping, mode);
+  await database.transaction((session) => install(session, mapping, source, mode), INSTALLING);
+}
+
+/** @throws TrueupError `feature_off` where there is nothing to defer, or nothing to copy from */
+function refuseToDefer({ profile, wallet }: ResolvedMapping, { deferred }: SyncMode): void {
+  if (deferred !== true) return;
+  if (profile?.balance === undefined && profile?.lifetimeEarnings === undefined) {
+    throw new TrueupError('feature_off', 'there is no profile cache that could be deferred', {
+      hint: 'Install without --deferred, or name the cache of a profile in the mapping.',
+    });
+  }
+  if (profile.lifetimeEarnings !== undefined && wallet.lifetimeEarnings === undefined) {
+    throw new TrueupError('feature_off', 'the wallet keeps no lifetime earnings to be copied', {
+      hint: 'Install without --deferred, or name wallet.lifetimeEarnings in the mapping.',
+    });
+  }
 }
 
 /** The same, unless this ledger has ever been given triggers: a removal by a person is respected. */
@@ -70,15 +96,21 @@ async function install(
   session: Queryable,
   mapping: ResolvedMapping,
   source: Mapping,
+  mode: SyncMode = {},
 ): Promise<void> {
-  const definition = generateSync(mapping);
+  const definition = generateSync(mapping, mode);
   await session.query(statements.lockInstallations);
   await refuseSharedProfiles(session, mapping);
   for (const text of [...definition.createFunction, ...definition.createTrigger]) {
     await session.query({ text });
   }
   await session.query(
-    statements.recordInstallation(mapping.ledger.table.quoted, source, definition.functionName),
+    statements.recordInstallation(
+      mapping.ledger.table.quoted,
+      source,
+      definition.functionName,
+      mode.deferred === true,
+    ),
   );
 }
 
@@ -104,18 +136,27 @@ export async function syncStatus(
   const [trigger] = await session.query<statements.TriggerRow>(
     statements.installedTrigger(ledger.oid, SYNC_TRIGGER),
   );
-  const waiting = (await exists(session, statements.operationsExist))
-    ? (await session.query<statements.WaitingRow>(statements.waitingFailures(ledger.quoted)))[0]
-    : undefined;
+  const kept = await exists(session, statements.operationsExist);
+  const [waiting] = kept
+    ? await session.query<statements.WaitingRow>(statements.waitingFailures(ledger.quoted))
+    : [];
+  const [backlog] = mapping.marksKept
+    ? await session.query<statements.BacklogRow>(statements.backlog(ledger.quoted))
+    : [];
+  const deferred = backlog?.deferred === true;
   const immediateForeignKeys = await session.query<ImmediateForeignKey>(
     statements.immediateForeignKeys(ledger.oid, mapping.wallet.table.oid),
   );
   return {
     ledger: ledger.quoted,
-    state: stateOf(trigger, generateSync(mapping).body),
+    state: stateOf(trigger, generateSync(mapping, { deferred }).body),
     waitingFailures: Number(waiting?.waiting ?? 0),
     oldestFailure: waiting?.oldest ?? null,
     sqlStates: waiting?.states ?? [],
+    deferred,
+    waitingMarks: Number(backlog?.marks ?? 0),
+    oldestMark: backlog?.oldestMark ?? null,
+    waitingActivity: Number(backlog?.activity ?? 0),
     immediateForeignKeys,
   };
 }

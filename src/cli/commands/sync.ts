@@ -7,6 +7,10 @@ interface StatusOptions extends CommonOptions {
   readonly json?: boolean;
 }
 
+interface InstallOptions extends CommonOptions {
+  readonly deferred?: boolean;
+}
+
 interface HealOptions extends CommonOptions {
   readonly watch?: boolean;
 }
@@ -17,7 +21,8 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
     .description('the triggers that make caches follow the ledger');
   withCommonOptions(sync.command('install'))
     .description('install the triggers of the mapping, or bring them up to date')
-    .action(async (options: CommonOptions) => {
+    .option('--deferred', 'profiles follow within a second, carried by an open Trueup')
+    .action(async (options: InstallOptions) => {
       setStatus(await install(options));
     });
   withCommonOptions(sync.command('status'))
@@ -39,11 +44,14 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
     });
 }
 
-async function install(options: CommonOptions): Promise<ExitStatus> {
+async function install(options: InstallOptions): Promise<ExitStatus> {
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
   try {
-    await trueup.installSync();
-    print(`sync of ${trueup.mapping.ledger.table.quoted} is installed`);
+    const deferred = options.deferred ?? false;
+    await trueup.installSync({ deferred });
+    const how = deferred ? ', profiles deferred' : '';
+    print(`sync of ${trueup.mapping.ledger.table.quoted} is installed${how}`);
+    if (deferred) say('profiles are carried by an open Trueup, such as: trueup sync heal --watch');
     const { immediateForeignKeys } = await trueup.syncStatus();
     for (const { name, remedy } of immediateForeignKeys) {
       say(
@@ -65,10 +73,22 @@ async function status(options: StatusOptions): Promise<ExitStatus> {
   try {
     const found = await trueup.syncStatus();
     print(options.json === true ? JSON.stringify({ type: 'syncStatus', ...found }) : lines(found));
-    return found.state === 'installed' && found.waitingFailures === 0 ? EXIT.ok : EXIT.drift;
+    return isWell(found) ? EXIT.ok : EXIT.drift;
   } finally {
     await trueup.close();
   }
+}
+
+/** Marks are carried within a second; one that has waited this long has no carrier. In milliseconds. */
+const LONGEST_WAIT_MS = 10_000;
+
+function isWell(found: SyncStatus): boolean {
+  const { state, waitingFailures, waitingActivity } = found;
+  return state === 'installed' && waitingFailures + waitingActivity === 0 && !isStuck(found);
+}
+
+function isStuck({ oldestMark }: SyncStatus): boolean {
+  return oldestMark !== null && Date.now() - oldestMark.getTime() > LONGEST_WAIT_MS;
 }
 
 const WHAT_TO_DO: Readonly<Record<SyncStatus['state'], string>> = {
@@ -84,7 +104,25 @@ function lines(found: SyncStatus): string {
       ? 'failures waiting: 0'
       : `failures waiting: ${String(found.waitingFailures)}, the oldest since ` +
         `${found.oldestFailure.toISOString()} (${found.sqlStates.join(', ')}): trueup sync heal`;
-  return `${found.ledger}: ${WHAT_TO_DO[found.state]}\n${waiting}`;
+  const mode = found.deferred ? ' --deferred' : '';
+  return [
+    `${found.ledger}: ${WHAT_TO_DO[found.state]}${found.state === 'installed' ? '' : mode}`,
+    waiting,
+    ...(found.deferred || found.waitingMarks > 0 ? [marksLine(found)] : []),
+    ...(found.waitingActivity === 0
+      ? []
+      : [`activity events waiting: ${String(found.waitingActivity)}: trueup sync heal`]),
+  ].join('\n');
+}
+
+function marksLine(found: SyncStatus): string {
+  const { oldestMark, waitingMarks } = found;
+  if (oldestMark === null) return 'profiles are deferred; marks waiting: 0';
+  const stuck = isStuck(found) ? ': does a Trueup run? trueup sync heal --watch' : '';
+  return (
+    `profiles are deferred; marks waiting: ${String(waitingMarks)}, the oldest since ` +
+    `${oldestMark.toISOString()}${stuck}`
+  );
 }
 
 async function remove(options: CommonOptions): Promise<ExitStatus> {
@@ -104,6 +142,8 @@ async function heal(options: HealOptions): Promise<ExitStatus> {
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: watch });
   try {
     if (!watch) {
+      const { carried } = await trueup.carry();
+      if (carried > 0) print(`carried ${String(carried)}`);
       const { healed, failed } = await trueup.heal({ everything: true, signal });
       print(`healed ${String(healed)}  failed ${String(failed)}`);
       return failed === 0 ? EXIT.ok : EXIT.drift;
