@@ -1,5 +1,6 @@
 import { TrueupError } from '../core/errors.js';
 import type { Bench } from './context.js';
+import { deferred } from './deferred.js';
 import * as post from './post.js';
 import * as reconcile from './reconcile.js';
 import * as sync from './sync.js';
@@ -18,7 +19,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
     row: sync.row,
     bulk: sync.bulk,
   },
-  sync: { row: sync.row, bulk: sync.bulk },
+  sync: { row: sync.row, bulk: sync.bulk, deferred },
   post: {
     spread: post.spread,
     hot: post.hot,
