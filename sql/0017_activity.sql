@@ -8,7 +8,7 @@ SELECT e.id                                   AS entry_id,
        abs(e.amount)                          AS amount,       -- the type says the direction
        e.reason,
        e.note,
-       'trueup.entries'::text                 AS source_model,
+       'entries'::text                        AS source_model,
        e.id                                   AS source_id,
        e.wallet_id,
        w.currency,

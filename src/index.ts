@@ -42,6 +42,12 @@ export type {
   ReleaseOutcome,
 } from './ledger/outcomes.js';
 export type { StatementRequest } from './ledger/reads/account.js';
+export type {
+  ActivityEvent,
+  ActivityPage,
+  ActivityRequest,
+  ActivityType,
+} from './ledger/reads/activity.js';
 export type { BalanceAtRequest, EntryBalance, WalletBalance } from './ledger/reads/balance.js';
 export type { Circulation } from './ledger/reads/circulation.js';
 export type { HistoryEntry, HistoryPage, HistoryRequest } from './ledger/reads/history.js';
@@ -60,6 +66,7 @@ export type {
   ReconcileSummary,
 } from './reconcile/options.js';
 export type { BalanceDrift, CachedCoins, SyncResult } from './reconcile/services.js';
+export type { BackfilledActivity } from './sync/activity.js';
 export type { CarryResult } from './sync/carry.js';
 export type { SyncMode } from './sync/generate.js';
 export type { SyncStatus } from './sync/sync.js';

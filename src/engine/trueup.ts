@@ -17,6 +17,7 @@ import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
 import { reconcile } from '../reconcile/run.js';
 import * as services from '../reconcile/services.js';
+import { backfillActivity, type BackfilledActivity } from '../sync/activity.js';
 import { Carrier } from '../sync/carrier.js';
 import { carryAll, type CarryResult } from '../sync/carry.js';
 import type { SyncMode } from '../sync/generate.js';
@@ -244,7 +245,17 @@ export class Trueup extends Reads<TrueupEvents> {
     return syncStatus(this.#parts.database, this.mapping);
   }
 
-  /** Takes up recorded sync failures now. */
+  /**
+   * Writes the events of entries that have none in the application's activity table, such as those from
+   * before the adoption. It reads the whole ledger; doing it again writes nothing twice.
+   *
+   * @throws TrueupError `feature_off` where the mapping has no activity
+   */
+  backfillActivity(options: { signal?: AbortSignal } = {}): Promise<BackfilledActivity> {
+    return backfillActivity(this.#parts.database, this.mapping, options);
+  }
+
+  /** Takes up recorded sync failures and missed events now. */
   heal(options: { everything?: boolean; signal?: AbortSignal } = {}): Promise<HealResult> {
     return heal(this.#parts.database, this.mapping, options);
   }

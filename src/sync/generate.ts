@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { earns, shownProfile } from '../mapping/expressions.js';
 import type { Profile, ResolvedMapping } from '../mapping/model.js';
+import { activityBlock } from './generate-activity.js';
 import { collectMarks, markVariables, oneMark } from './generate-deferred.js';
 import { changes, manyProfiles, oneProfile, takesOver, type Names } from './generate-profile.js';
 import { SYNC_TRIGGER } from '../mapping/names.js';
@@ -130,7 +131,7 @@ BEGIN
              LIMIT 1;
             ${walletMissing(names, 'entry_wallet')}
         END IF;${profile === undefined || names.deferred ? '' : manyProfiles(names, profile)}
-    END IF;
+    END IF;${activityBlock(mapping)}
     RETURN NULL;
 END
 `;

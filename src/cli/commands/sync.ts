@@ -42,6 +42,25 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
     .action(async (options: HealOptions) => {
       setStatus(await heal(options));
     });
+  withCommonOptions(sync.command('backfill-activity'))
+    .description('write the activity events of entries that have none')
+    .action(async (options: CommonOptions) => {
+      setStatus(await backfill(options));
+    });
+}
+
+async function backfill(options: CommonOptions): Promise<ExitStatus> {
+  const { signal, release } = interruptible();
+  const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
+  try {
+    const { missing, healed, failed } = await trueup.backfillActivity({ signal });
+    print(`missing ${String(missing)}  written ${String(healed)}  failed ${String(failed)}`);
+    if (signal.aborted) return EXIT.incomplete;
+    return failed === 0 ? EXIT.ok : EXIT.drift;
+  } finally {
+    release();
+    await trueup.close();
+  }
 }
 
 async function install(options: InstallOptions): Promise<ExitStatus> {
