@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Trueup } from '../../src/index.js';
+import { idleLock } from '../../src/sync/generate-deferred.js';
 import { createDatabase } from '../support/database.js';
 import { caches, createEconomy, findings, truth, type Economy } from '../support/economy.js';
 
@@ -177,5 +178,33 @@ describe('in a long-running process', () => {
     await carried;
     expect(await caches(db, economy)).toEqual(await truth(db, economy));
     await running.close();
+  });
+});
+
+describe('waking', () => {
+  test('a writer notifies only while a carrier is idle, and none becomes idle beside a writer', async () => {
+    const lock = idleLock(trueup.mapping.ledger.table.quoted);
+    const carrier = await db.connect();
+    const heard: string[] = [];
+    carrier.on('notification', ({ channel }) => heard.push(channel));
+    await carrier.query('LISTEN trueup_profile_marks; LISTEN ready');
+    const becomeIdle = async (): Promise<unknown> =>
+      (await carrier.query<{ idle: boolean }>(`SELECT pg_try_advisory_lock(${lock}) AS idle`))
+        .rows[0]?.idle;
+
+    await credit(1, 1);
+    await db.run('NOTIFY ready');
+    await carrier.query('SELECT 1');
+    const writer = await db.connect();
+    await writer.query('BEGIN');
+    await writer.query('INSERT INTO app.ledger (wallet_id, amount) VALUES (1, 1)');
+    expect(await becomeIdle()).toBe(false);
+    await writer.query('COMMIT');
+    expect(await becomeIdle()).toBe(true);
+    await credit(1, 1);
+    await db.run('INSERT INTO app.ledger (wallet_id, amount) VALUES (1, 1), (2, 1), (3, 1)');
+    await db.run('NOTIFY ready');
+    await carrier.query('SELECT 1');
+    expect(heard).toEqual(['ready', 'trueup_profile_marks', 'trueup_profile_marks', 'ready']);
   });
 });

@@ -91,18 +91,17 @@ describe('carrying', () => {
 
   test('an entry that commits while its wallet is carried keeps its own mark', async () => {
     await credit(1, 5);
-    const carrier = await db.connect();
-    await carrier.query('BEGIN');
-    const { rows } = await carrier.query<{ id: string }>(
-      'SELECT id FROM trueup.profile_marks FOR UPDATE SKIP LOCKED',
-    );
-    await credit(1, 6); // after the marks were seen
-    await carrier.query('DELETE FROM trueup.profile_marks WHERE id = ANY ($1)', [
-      rows.map(({ id }) => id),
-    ]);
-    await carrier.query('COMMIT');
+    const other = await db.connect();
+    await other.query('BEGIN; LOCK TABLE app.profile IN EXCLUSIVE MODE');
+    const carried = trueup.carry(); // takes the mark, and then waits for the table
+    while ((await waiting()) !== '1');
+    await credit(1, 6);
+    await other.query('ROLLBACK');
+    expect(await carried).toEqual({ carried: 1, failed: 0, waiting: 0 });
     expect(await marks()).toBe('1');
+    expect((await caches(db, economy))[0]).toBe('1 11 11 | 11 11');
     await trueup.carry();
+    expect(await marks()).toBe('0');
     expect(await caches(db, economy)).toEqual(await truth(db, economy));
   });
 
@@ -180,3 +179,10 @@ describe('carrying', () => {
     expect((await caches(db, economy))[0]).toBe('1 12 | 12 12');
   });
 });
+
+/** How many sessions of this database wait for a lock. */
+function waiting(): Promise<string> {
+  return db.value(
+    `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+}

@@ -170,6 +170,10 @@ async function heal(options: HealOptions): Promise<ExitStatus> {
     trueup.on('heal', ({ healed, failed }) => {
       print(`healed ${String(healed)}  failed ${String(failed)}`);
     });
+    trueup.on('carry', ({ carried, failed: given }) => {
+      const left = given === 0 ? '' : `  given to the healer ${String(given)}`;
+      print(`carried ${String(carried)}${left}`);
+    });
     trueup.on('healerError', (error) => {
       say(`healing was interrupted and goes on: ${String(error)}`);
     });
