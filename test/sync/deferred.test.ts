@@ -89,6 +89,19 @@ describe('carrying', () => {
     expect(await caches(db, economy)).toEqual(await truth(db, economy));
   });
 
+  test('marks that another carrier has taken are left to it, and hold up nothing', async () => {
+    await credit(1, 5);
+    const other = await db.connect();
+    await other.query('BEGIN');
+    await other.query('SELECT 1 FROM trueup.profile_marks FOR UPDATE');
+    await credit(2, 6);
+    const carried = trueup.carry();
+    while ((await caches(db, economy))[1] !== '2 6 6 | 6 6');
+    expect((await caches(db, economy))[0]).toBe('1 5 5 | 0 0');
+    await other.query('ROLLBACK');
+    expect(await carried).toEqual({ carried: 2, failed: 0, waiting: 0 });
+  });
+
   test('an entry that commits while its wallet is carried keeps its own mark', async () => {
     await credit(1, 5);
     const other = await db.connect();
