@@ -46,6 +46,12 @@ export type {
   ReleaseOutcome,
 } from './ledger/outcomes.js';
 export type { StatementRequest } from './ledger/reads/account.js';
+export type {
+  ActivityEvent,
+  ActivityPage,
+  ActivityRequest,
+  ActivityType,
+} from './ledger/reads/activity.js';
 export type { BalanceAtRequest, EntryBalance, WalletBalance } from './ledger/reads/balance.js';
 export type { Circulation } from './ledger/reads/circulation.js';
 export type { HistoryEntry, HistoryPage, HistoryRequest } from './ledger/reads/history.js';
@@ -92,4 +98,7 @@ export type { SyncChange } from './sync/install.js';
 export { GUARDS, installCommand, type Guard, type InstallOptions } from './sync/options.js';
 export type { ImmediateForeignKey, SyncStatus } from './sync/sync.js';
 export type { TriggerState, TriggerStatus } from './sync/triggers.js';
+export type { BackfilledActivity } from './sync/activity.js';
+export type { CarryResult } from './sync/carry.js';
+export type { SyncMode } from './sync/generate.js';
 export { VERSION } from './version.js';

@@ -52,6 +52,35 @@ export async function clients(
   return { perSecond, milliseconds };
 }
 
+/**
+ * Lets so many clients call `work` at a steady rate together. A client that is late goes on at once,
+ * until it has caught up.
+ *
+ * @returns the calls a second that were reached
+ */
+export async function paced(
+  database: Database,
+  options: { readonly clients: number; readonly seconds: number; readonly perSecond: number },
+  work: (session: Session) => Promise<unknown>,
+): Promise<number> {
+  const started = performance.now();
+  const interval = (1000 * options.clients) / options.perSecond;
+  let calls = 0;
+  const one = (client: number): Promise<void> =>
+    database.session(async (session) => {
+      const end = started + options.seconds * 1000;
+      let due = started + (interval * client) / options.clients;
+      for (; due < end; due += interval) {
+        const early = due - performance.now();
+        if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+        await work(session);
+        calls += 1;
+      }
+    });
+  await Promise.all(Array.from({ length: options.clients }, (_, client) => one(client)));
+  return (calls / (performance.now() - started)) * 1000;
+}
+
 /** A sequence of numbers that looks random and is the same in every run (Lehmer, MINSTD). */
 export function numbers(seed: number): (below: number) => number {
   let state = (seed % 2_147_483_646) + 1;

@@ -1,6 +1,7 @@
 import { TrueupError } from '../core/errors.js';
 import type { Bench } from './context.js';
 import { explain } from './explain.js';
+import { deferred } from './deferred.js';
 import * as post from './post.js';
 import * as reconcile from './reconcile.js';
 import * as sync from './sync.js';
@@ -21,7 +22,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
     bulk: sync.bulk,
     guard: sync.guard,
   },
-  sync: { row: sync.row, bulk: sync.bulk, guard: sync.guard },
+  sync: { row: sync.row, bulk: sync.bulk, guard: sync.guard, deferred },
   post: {
     spread: post.spread,
     hot: post.hot,

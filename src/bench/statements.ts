@@ -72,6 +72,33 @@ export const insertByHand: Statement = {
            FROM w WHERE p.id = w.profile_id`,
 };
 
+/** Writes down how long each mark has waited, when its profile has been carried. */
+export const timeMarks: readonly string[] = [
+  'CREATE TABLE bench.waits (milliseconds float8 NOT NULL)',
+  `CREATE FUNCTION bench.note_wait() RETURNS trigger LANGUAGE plpgsql AS $$
+   BEGIN
+     INSERT INTO bench.waits
+     SELECT extract(epoch FROM clock_timestamp() - m.marked_at) * 1000 FROM marks AS m;
+     RETURN NULL;
+   END $$`,
+  `CREATE TRIGGER note_wait AFTER DELETE ON trueup.profile_marks REFERENCING OLD TABLE AS marks
+     FOR EACH STATEMENT EXECUTE FUNCTION bench.note_wait()`,
+];
+
+export interface WaitsRow {
+  readonly marks: string;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export const waitsOfMarks: Statement = {
+  text: `SELECT count(*)::text AS marks, max(milliseconds) AS max,
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds) AS p50,
+                percentile_cont(0.99) WITHIN GROUP (ORDER BY milliseconds) AS p99
+           FROM bench.waits`,
+};
+
 export const insertManyPlain: Statement = {
   name: 'bench_many_plain',
   text: `INSERT INTO bench.ledger (wallet_id, amount, reason, created_at)

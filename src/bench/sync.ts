@@ -34,7 +34,7 @@ const MAPPING: Mapping = {
 };
 
 const WALLETS = 10_000;
-const CLIENTS = 32;
+export const CLIENTS = 32;
 const ENTRIES_A_STATEMENT = 1_000;
 const ROUNDS = 7;
 
@@ -104,7 +104,8 @@ export async function bulk(bench: Bench): Promise<void> {
   });
 }
 
-async function onApplication(
+/** A database with an application's tables, which Trueup has adopted. */
+export async function onApplication(
   bench: Bench,
   work: (lent: BenchDatabase, wallets: number) => Promise<void>,
 ): Promise<void> {

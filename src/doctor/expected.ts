@@ -41,7 +41,7 @@ export const INSTALL = 'trueup sync install';
  * @param wanted what is on record as installed; undefined where nothing is: then it is the sync alone
  */
 export function expectedTriggers(mapping: ResolvedMapping, wanted?: Wanted): ExpectedTrigger[] {
-  const nothing: Wanted = { guard: 'off', protect: false };
+  const nothing: Wanted = { guard: 'off', protect: false, deferred: false };
   const command = wanted === undefined ? INSTALL : installCommand(wanted);
   return [
     ...triggersOfMapping(mapping, wanted ?? nothing).flatMap((one) => ofMapping(one, command)),

@@ -140,8 +140,10 @@ export const mayRecord: Statement = {
                 AND (SELECT bool_and(has_table_privilege(c.oid, g))
                        FROM regexp_split_to_table(w.grants, ', ') AS g) AS may
            FROM (VALUES ('migrations', 'SELECT'), ('runs', 'SELECT, INSERT, UPDATE'),
-                        ('repairs', 'SELECT, INSERT'), ('sync_failures', 'SELECT, UPDATE'),
-                        ('holds', 'SELECT')) AS w (name, grants)
+                        ('repairs', 'SELECT, INSERT'), ('sync_failures', 'SELECT, INSERT, UPDATE'),
+                        ('holds', 'SELECT'), ('sync_installations', 'SELECT, UPDATE'),
+                        ('sync_gaps', 'SELECT, INSERT, UPDATE'), ('cache_writes', 'SELECT'),
+                        ('profile_marks', 'SELECT, DELETE')) AS w (name, grants)
            JOIN pg_namespace n ON n.nspname = 'trueup'
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
           ORDER BY 1`,

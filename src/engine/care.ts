@@ -15,6 +15,8 @@ import {
   type PostOpeningOptions,
 } from '../reconcile/opening-post.js';
 import * as services from '../reconcile/services.js';
+import { backfillActivity, type BackfilledActivity } from '../sync/activity.js';
+import { carryAll, type CarryResult } from '../sync/carry.js';
 import { installSync, planSync, removeSync, type SyncChange } from '../sync/install.js';
 import type { InstallOptions } from '../sync/options.js';
 import { syncStatus, type SyncStatus } from '../sync/sync.js';
@@ -81,10 +83,23 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
 
   /**
    * Installs the triggers of the mapping, or makes them what the options say: what is not asked for is
-   * not there afterwards.
+   * not there afterwards. With `deferred`, profiles are only marked in the commit, and carried by an open
+   * Trueup (not one without healer) within a second; leaving that mode carries what is still marked.
    */
-  installSync(options: InstallOptions = {}): Promise<SyncChange> {
-    return installSync(this.source.database, this.source.mapping, this.source.source, options);
+  async installSync(options: InstallOptions = {}): Promise<SyncChange> {
+    const { database, mapping, source } = this.source;
+    const change = await installSync(database, mapping, source, options);
+    if (options.deferred === true) this.wakeCarrier();
+    else await this.carry();
+    return change;
+  }
+
+  /** Has the background carrier look for marks, where there is one. */
+  protected abstract wakeCarrier(): void;
+
+  /** Carries every profile that is marked now, and waits for it. An open Trueup does this by itself. */
+  carry(): Promise<CarryResult> {
+    return carryAll(this.source.database, this.source.mapping);
   }
 
   /**
@@ -98,9 +113,24 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
     return (await planMigration(database, schemaParts(source))) + triggers;
   }
 
-  /** Removes every trigger and function of the mapping; what was recorded stays. */
-  removeSync(): Promise<SyncChange> {
-    return removeSync(this.source.database, this.source.mapping);
+  /**
+   * Removes every trigger and function of the mapping, and carries what is still marked; what was
+   * recorded stays.
+   */
+  async removeSync(): Promise<SyncChange> {
+    const change = await removeSync(this.source.database, this.source.mapping);
+    await this.carry();
+    return change;
+  }
+
+  /**
+   * Writes the events of entries that have none in the application's activity table, such as those from
+   * before the adoption. It reads the whole ledger; doing it again writes nothing twice.
+   *
+   * @throws TrueupError `feature_off` where the mapping has no activity
+   */
+  backfillActivity(options: { signal?: AbortSignal } = {}): Promise<BackfilledActivity> {
+    return backfillActivity(this.source.database, this.source.mapping, options);
   }
 
   /** Whether the sync triggers stand, and how many failures wait for the healer. */
@@ -119,7 +149,7 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
     return examine(database, { mapping: source, source: 'the mapping' }, options);
   }
 
-  /** Takes up recorded sync failures now. */
+  /** Takes up recorded sync failures and missed events now. */
   heal(options: { everything?: boolean; signal?: AbortSignal } = {}): Promise<HealResult> {
     return heal(this.source.database, this.source.mapping, options);
   }

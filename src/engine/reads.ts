@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { WalletReference } from '../core/posting/request.js';
 import { openStatement, type StatementRequest } from '../ledger/reads/account.js';
+import { readActivity, type ActivityPage, type ActivityRequest } from '../ledger/reads/activity.js';
 import {
   readBalance,
   readBalanceAfter,
@@ -63,6 +64,14 @@ export abstract class Reads<Events extends Record<keyof Events, unknown[]>> exte
    */
   history(request: HistoryRequest): Promise<HistoryPage> {
     return readHistory(this.source.database, this.source.mapping, request);
+  }
+
+  /**
+   * A page of a user's events, the newest first: every entry of his wallets is one, `coins_earned` or
+   * `coins_spent`. Read from the ledger, so it is there as soon as the entry is.
+   */
+  activity(request: ActivityRequest): Promise<ActivityPage> {
+    return readActivity(this.source.database, this.source.mapping, request);
   }
 
   /**

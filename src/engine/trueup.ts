@@ -15,6 +15,8 @@ import { type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
 import { reconcile } from '../reconcile/run.js';
+import { Carrier } from '../sync/carrier.js';
+import type { CarryResult } from '../sync/carry.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
 import { Care, type CareSource } from './care.js';
@@ -28,7 +30,9 @@ export interface TrueupEvents {
   entry: [entry: PostedEntry];
   /** The background healer closed sync failures, or tried to. */
   heal: [result: HealResult];
-  /** Background work (healing, closing overdue holds) met an error; it goes on. */
+  /** The background carrier made marked profiles follow (deferred mode). */
+  carry: [result: CarryResult];
+  /** Background work (healing, carrying, closing overdue holds) met an error; it goes on. */
   healerError: [error: unknown];
 }
 
@@ -39,6 +43,8 @@ type Parts = Connection & CareSource;
 export class Trueup extends Care<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
+  readonly #carrier: Carrier | undefined;
+  readonly #carrying: Database;
   readonly #expirer: HoldExpirer | undefined;
   readonly #posting: Database;
   readonly #poster: Poster;
@@ -63,6 +69,14 @@ export class Trueup extends Care<TrueupEvents> {
           onError: (error) => this.emit('healerError', error),
         })
       : undefined;
+    // One connection to listen with, and one to work with: they connect when there is work.
+    this.#carrying = parts.database.sibling({ maxConnections: 2 });
+    this.#carrier = options.healer
+      ? new Carrier(this.#carrying, parts.mapping, {
+          onCarried: (result) => this.emit('carry', result),
+          onError: (error) => this.emit('healerError', error),
+        })
+      : undefined;
     this.#expirer = options.healer
       ? new HoldExpirer(parts.database, parts.mapping, (error) => this.emit('healerError', error))
       : undefined;
@@ -75,6 +89,11 @@ export class Trueup extends Care<TrueupEvents> {
 
   protected get source(): CareSource {
     return this.#parts;
+  }
+
+  /** Has the background carrier look for marks, where there is one. */
+  protected override wakeCarrier(): void {
+    this.#carrier?.look();
   }
 
   /**
@@ -186,8 +205,8 @@ export class Trueup extends Care<TrueupEvents> {
   async #close(): Promise<void> {
     await this.#poster.close();
     this.endStatements();
-    await Promise.all([this.#healer?.stop(), this.#expirer?.stop()]);
-    await this.#posting.close();
+    await Promise.all([this.#healer?.stop(), this.#carrier?.stop(), this.#expirer?.stop()]);
+    await Promise.all([this.#posting.close(), this.#carrying.close()]);
     await disconnect(this.#parts);
   }
 }

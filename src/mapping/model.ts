@@ -18,6 +18,8 @@ export interface Column {
   readonly scale: number;
   readonly nullable: boolean;
   readonly generated: boolean;
+  /** The database numbers it by itself. */
+  readonly identity: boolean;
   /** Its default as SQL, such as nextval('...'); null where it has none. */
   readonly defaultSql: string | null;
   /** A unique index over this column alone holds for every row. */
@@ -86,11 +88,33 @@ export interface Profile {
   readonly updatedAt?: Column;
 }
 
+/** The application's table of events, one of which each entry of a user is. */
+export interface Activity {
+  readonly table: Table;
+  /** Named only where the database does not fill it by itself. */
+  readonly id?: Column;
+  readonly user: Column;
+  readonly type: Column;
+  readonly sourceModel?: Column;
+  readonly sourceId: Column;
+  readonly metadata?: Column;
+  /** When the coins moved. */
+  readonly occurredAt?: Column;
+  /** When the row was written. */
+  readonly createdAt?: Column;
+  /** What stands in {@link sourceModel}. */
+  readonly source: string;
+  /** Its constraints that are checked at the commit unless asked before, qualified and quoted. */
+  readonly deferredConstraints: readonly string[];
+}
+
 /** A mapping that fits the database it was resolved on. */
 export interface ResolvedMapping {
   readonly ledger: Ledger;
   readonly wallet: Wallet;
   readonly profile?: Profile;
+  /** Only with a profile that names its user. */
+  readonly activity?: Activity;
   /** No index promises that a profile has one wallet only. */
   readonly sharedProfilesPossible: boolean;
   /**
@@ -103,4 +127,6 @@ export interface ResolvedMapping {
   readonly unearned: readonly string[];
   /** Trueup's table of holds is in this database, so pending balances can be compared with it. */
   readonly holdsKept: boolean;
+  /** The marks of deferred profiles are in this database, and may be read: a marked profile is no drift. */
+  readonly marksKept: boolean;
 }

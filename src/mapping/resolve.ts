@@ -3,7 +3,17 @@ import { DEFAULT_REASONS, unearnedReasons } from '../core/reasons.js';
 import type { Queryable } from '../postgres/database.js';
 import { quoteIdentifier, splitTableName } from '../postgres/identifiers.js';
 import { checkFit } from './fit.js';
-import type { Column, Kind, Ledger, Profile, ResolvedMapping, Table, Wallet } from './model.js';
+import { checkActivity, type NamedActivity } from './activity.js';
+import type {
+  Activity,
+  Column,
+  Kind,
+  Ledger,
+  Profile,
+  ResolvedMapping,
+  Table,
+  Wallet,
+} from './model.js';
 import type { LoadedMapping } from './load.js';
 import { isOwn } from './own.js';
 import type { Mapping } from './schema.js';
@@ -42,11 +52,14 @@ export async function resolveMapping(
       ? { ledger, wallet }
       : { ledger, wallet, profile: { ...profile, link } };
   const fit = checkFit(parts);
+  const activity = await resolveActivity(session, mapping, parts, fit.problems);
   if (fit.problems.length > 0) throw mismatch(mapping, source, fit.problems);
   const [holds] = await session.query<{ exists: boolean }>(statements.holdsExist);
+  const [marks] = await session.query<{ readable: boolean }>(statements.marksState);
   const reasons = { ...DEFAULT_REASONS, ...mapping.reasons };
   return {
     ...parts,
+    ...(activity === undefined ? {} : { activity }),
     sharedProfilesPossible: fit.sharedProfilesPossible,
     numbered: [ledger.sequence, ledger.balanceAfter, ledger.writer].every(
       (one) => one !== undefined,
@@ -54,6 +67,7 @@ export async function resolveMapping(
     reasons,
     unearned: unearnedReasons(reasons),
     holdsKept: holds?.exists === true,
+    marksKept: marks?.readable === true,
   };
 }
 
@@ -83,17 +97,45 @@ export async function refuseSharedProfiles(
   );
 }
 
+async function resolveActivity(
+  session: Queryable,
+  mapping: Mapping,
+  parts: Pick<ResolvedMapping, 'ledger' | 'wallet' | 'profile'>,
+  problems: string[],
+): Promise<Activity | undefined> {
+  if (mapping.activity === undefined) return undefined;
+  const { source = parts.ledger.table.name, ...names } = mapping.activity;
+  const own: string[] = [];
+  const unfilled: string[] = [];
+  const named = new Set<string | undefined>(Object.values(names));
+  const activity = await readPart<NamedActivity>(session, 'activity', names, own, (found) => {
+    for (const row of found.rows.values()) {
+      const filled = row.nullable || row.generated || row.identity || row.defaultSql !== null;
+      if (!filled && !named.has(row.name)) unfilled.push(quoteIdentifier(row.name));
+    }
+  });
+  if (own.length === 0) own.push(...checkActivity({ ...activity, source }, parts, unfilled));
+  problems.push(...own);
+  if (own.length > 0) return undefined;
+  const constraints = await session.query<{ name: string }>(
+    statements.deferredConstraints(activity.table.oid),
+  );
+  return { ...activity, source, deferredConstraints: constraints.map(({ name }) => name) };
+}
+
 /** Reads one part; what it returns is whole only while `problems` stays empty. */
 async function readPart<Part>(
   session: Queryable,
   part: string,
   names: Readonly<Record<string, string | undefined>>,
   problems: string[],
+  onFound?: (found: Found) => void,
 ): Promise<Part> {
   const { table: tableName, ...columns } = names;
   const found = await findTable(session, part, tableName ?? '', problems);
   const resolved: Record<string, Table | Column> = {};
   if (found !== undefined) {
+    onFound?.(found);
     resolved['table'] = found.table;
     for (const [role, name] of Object.entries(columns)) {
       if (name === undefined) continue;
@@ -176,6 +218,7 @@ export function toColumn(row: statements.ColumnRow): Column {
     unique: row.unique,
     uniqueWhere: row.uniqueWhere,
     generated: row.generated,
+    identity: row.identity,
     defaultSql: row.defaultSql,
   };
 }

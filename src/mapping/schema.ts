@@ -49,6 +49,20 @@ const profile = z.strictObject({
   updatedAt: optionalName,
 });
 
+const activity = z.strictObject({
+  table: name,
+  id: optionalName,
+  user: name,
+  type: name,
+  sourceModel: optionalName,
+  sourceId: name,
+  metadata: optionalName,
+  occurredAt: optionalName,
+  createdAt: optionalName,
+  /** No column: what stands in sourceModel. Default: the name of the ledger's table. */
+  source: optionalName,
+});
+
 const reason = z.strictObject({
   earns: z.boolean().optional(),
   allows: z.enum(['credit', 'debit', 'both']).optional(),
@@ -66,6 +80,7 @@ export const mappingFile = z.strictObject({
   ledger,
   wallet,
   profile: profile.optional(),
+  activity: activity.optional(),
   reasons: reasonsPart.optional(),
 });
 

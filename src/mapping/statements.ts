@@ -10,6 +10,13 @@ export const holdsExist: Statement = {
                            AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) AS exists`,
 };
 
+/** Whether Trueup's marks of deferred profiles are in this database, and may be read. */
+export const marksState: Statement = {
+  text: `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = 'trueup' AND c.relname = 'profile_marks'`,
+};
+
 /** What the catalog says about one table. */
 export interface TableRow {
   readonly oid: string;
@@ -30,6 +37,7 @@ export interface ColumnRow {
   readonly scale: number | null;
   readonly nullable: boolean;
   readonly generated: boolean;
+  readonly identity: boolean;
   /** The expression of its default; null where it has none. */
   readonly defaultSql: string | null;
   /** A unique index over this column alone holds for every row. */
@@ -67,6 +75,7 @@ SELECT f.oid::text, f.nspname AS schema, f.relname AS name, f.relkind::text AS k
                                THEN ((p.modifier - 4) & 2047 # 1024) - 1024 END,
                  'nullable', NOT a.attnotnull,
                  'generated', a.attgenerated <> '',
+                 'identity', a.attidentity <> '',
                  'defaultSql', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
                                  WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''),
                  'unique', EXISTS (
@@ -84,6 +93,16 @@ SELECT f.oid::text, f.nspname AS schema, f.relname AS name, f.relkind::text AS k
          WHERE a.attrelid = f.oid) AS columns
   FROM found f`,
     values: [name],
+  };
+}
+
+/** The constraints of a table that are checked at the commit. */
+export function deferredConstraints(tableOid: string): Statement {
+  return {
+    text: `SELECT DISTINCT format('%I.%I', n.nspname, k.conname) AS name
+             FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
+            WHERE k.conrelid = $1::oid AND k.condeferred ORDER BY 1`,
+    values: [tableOid],
   };
 }
 

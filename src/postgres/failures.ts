@@ -72,6 +72,15 @@ export function isConnectionFailure(error: unknown): boolean {
   return CONNECTION_WORDS.test(error.message);
 }
 
+/** SQLSTATE classes of faults that lie in one user's data, so that the others can be served. */
+const FAULTS_OF_ONE_USER = /^(22|23|44|55P03|57014|P0|TU)/;
+
+/** Whether a set of users failed for one of them, so that taking it apart helps the others. */
+export function isFaultOfOneUser(error: unknown): boolean {
+  if (isConnectionFailure(error)) return false;
+  return isRetryable(error) || FAULTS_OF_ONE_USER.test(sqlStateOf(error) ?? '');
+}
+
 /** That there is no way to the database, and what to do. */
 export function unreachable(reason: string, cause?: unknown): TrueupError {
   return new TrueupError('database_unreachable', `cannot reach the database: ${reason}`, {

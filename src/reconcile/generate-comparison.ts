@@ -114,14 +114,29 @@ function rowAddresses({ profile }: ResolvedMapping): string[] {
  * Trueup does not number, an application may keep pending coins of its own, so only wallets that
  * ever had a hold are compared.
  */
-function expectation(mapping: ResolvedMapping, { name, truth }: ComparedCache): string {
-  if (truth !== 'pending') return `coalesce(t.${truth}, 0)`;
+function expectation(mapping: ResolvedMapping, cache: ComparedCache): string {
+  const { name, truth } = cache;
+  if (truth !== 'pending') return unlessMarked(mapping, cache, `coalesce(t.${truth}, 0)`);
   const ofWallet = `FROM trueup.holds AS h
          WHERE h.ledger = ${quoteLiteral(mapping.ledger.table.quoted)} AND h.wallet_id = k.wallet_id::text`;
   const open = `coalesce((SELECT sum(h.held) ${ofWallet} AND h.state = 'open'), 0)`;
   return mapping.numbered
     ? open
     : `CASE WHEN EXISTS (SELECT ${ofWallet}) THEN ${open} ELSE k.${name} END`;
+}
+
+/**
+ * A profile that waits to be carried (deferred mode) is not wrong yet: what it holds is what it should
+ * hold for now. Marks come and go in the transactions of the entry and of the carrier, so in the one
+ * moment of the comparison a profile without a mark has to be right. Only a difference is looked up.
+ */
+function unlessMarked(mapping: ResolvedMapping, cache: ComparedCache, says: string): string {
+  if (cache.part !== 'profile' || !mapping.marksKept) return says;
+  const holds = cache.column.kind === 'numeric' ? `trim_scale(k.${cache.name})` : `k.${cache.name}`;
+  return `CASE WHEN k.${cache.name} IS DISTINCT FROM ${says}
+                 AND k.wallet_id::text IN (SELECT m.wallet_id FROM trueup.profile_marks AS m
+                      WHERE m.ledger = ${quoteLiteral(mapping.ledger.table.quoted)})
+            THEN ${holds} ELSE ${says} END`;
 }
 
 /** What a cache holds and what it should hold (alias c), both as canonical text. */

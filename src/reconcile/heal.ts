@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database } from '../postgres/database.js';
 import { Investigator } from './evidence.js';
+import { healActivity } from '../sync/activity.js';
 import * as statements from './heal-statements.js';
 import { repairWallets, type RepairOutcome } from './repair.js';
 import * as runStatements from './statements.js';
 import { VERSION } from '../version.js';
 
-/** What one pass of the healer did, in failures (a wallet may have several). */
+/** What one pass of the healer did, in failures (a wallet may have several) and missed events. */
 export interface HealResult {
   readonly healed: number;
   /** Tried and still failing; they are tried again after a while. */
@@ -19,7 +20,8 @@ const BATCH = 500;
 
 /**
  * Takes up every recorded sync failure that is due: repairs its wallet from the ledger and closes
- * it. A failure is closed by the id that was read, so one that is recorded meanwhile stays open.
+ * it. A failure is closed by the id that was read, so one that is recorded meanwhile stays open. Then it
+ * writes the events that an application's activity table has missed.
  *
  * @param options.everything also failures whose next attempt is not due yet
  * @param options.signal stops after the batch under way
@@ -66,7 +68,8 @@ export async function heal(
     total.failed += open.length;
   }
   if (runId !== undefined) await database.query(runStatements.finishRun(runId, null, total));
-  return total;
+  const events = await healActivity(database, mapping, options);
+  return { healed: total.healed + events.healed, failed: total.failed + events.failed };
 }
 
 async function startRun(database: Database, ledger: string): Promise<string> {

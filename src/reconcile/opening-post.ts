@@ -5,12 +5,11 @@ import type { Opening } from '../core/opening.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
-import { isRetryable, toTrueupError } from '../postgres/failures.js';
+import { isFaultOfOneUser, isRetryable, toTrueupError } from '../postgres/failures.js';
 import { VERSION } from '../version.js';
 import { slices } from './chunks.js';
 import type { OpeningPlan, PlannedOpening } from './opening.js';
 import { isUnsettled, postUnderLock, type Context, type Outcome } from './opening-transaction.js';
-import { isFaultOfOneUser } from './repair.js';
 import type { OnLocked } from './repair-statements.js';
 import { finishRun, startRun } from './statements.js';
 

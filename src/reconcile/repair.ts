@@ -4,12 +4,7 @@ import type { CacheComparison } from '../core/comparison.js';
 import { findingsOf, type Cause, type Finding } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
-import {
-  isConnectionFailure,
-  isRetryable,
-  sqlStateOf,
-  toTrueupError,
-} from '../postgres/failures.js';
+import { isFaultOfOneUser, isRetryable, toTrueupError } from '../postgres/failures.js';
 import type { Investigator } from './evidence.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
@@ -51,9 +46,6 @@ const SETTINGS = { lock_timeout: '1s', random_page_cost: '1.1', work_mem: '64MB'
 /** A transaction that waits for nobody needs no more; one that waits is tried again this often. */
 const RETRIES = { skip: 3, wait: 2 } as const;
 
-/** SQLSTATE classes of faults that lie in one user's data, so that the others can be repaired. */
-const FAULTS_OF_ONE_USER = /^(22|23|44|55P03|57014|P0|TU)/;
-
 /**
  * Compares wallets under lock and repairs those that have drifted, in one transaction. Where the
  * database refuses, the list is halved until the one at fault stands alone.
@@ -87,12 +79,6 @@ export async function repairWallets(
       failed: [...left.failed, ...right.failed],
     };
   }
-}
-
-/** Whether the fault lies in one user's data (or somebody holds his lock), so that others can go on. */
-export function isFaultOfOneUser(error: unknown): boolean {
-  if (isConnectionFailure(error)) return false;
-  return isRetryable(error) || FAULTS_OF_ONE_USER.test(sqlStateOf(error) ?? '');
 }
 
 function givenUp(walletId: string, error: unknown): RepairOutcome {

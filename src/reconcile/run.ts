@@ -16,6 +16,7 @@ import { Investigator } from './evidence.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
+import { carryAll, refuseUnseenMarks } from '../sync/carry.js';
 import {
   checkOptions,
   type CheckedOptions,
@@ -62,6 +63,9 @@ export async function reconcile(
   const checked = checkOptions(options);
   const started = performance.now();
   await refuseSharedProfiles(database, mapping);
+  await refuseUnseenMarks(database, mapping);
+  // A marked profile is no drift. Where no carrier runs, this is the one that carries it.
+  if (!checked.dryRun) await carryAll(database, mapping);
   const run = await Run.prepare(database, mapping, checked, version);
   const incomplete = await run.walk();
   const exitStatus = exitStatusOf(run.tally, {

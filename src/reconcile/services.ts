@@ -14,6 +14,7 @@ import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { Investigator } from './evidence.js';
 import { lockUsers, repairHeld } from './repair.js';
+import { carryLocked, refuseUnseenMarks } from '../sync/carry.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
 import { compared } from './detect-statements.js';
 import * as statements from './statements.js';
@@ -22,10 +23,8 @@ import { VERSION } from '../version.js';
 
 /** The four services of UP-M3, on any mapping. The ledger decides, never the wallet's cache. */
 
-/** How often a service starts again after it was the victim of a deadlock. */
+/** After a deadlock so many. */
 const LOCK_RETRIES = 5;
-
-/** One moment for comparison and evidence. */
 const SNAPSHOT = {
   readOnly: true,
   settings: { transaction_isolation: 'repeatable read' },
@@ -62,7 +61,7 @@ export interface BalanceDrift {
   readonly walletId: string;
   readonly profileId: string | null;
   readonly userId: string | null;
-  /** Any cache of the wallet or its profile differs from the ledger. */
+  /** Any cache of the wallet or its profile differs from the ledger, and is not about to be carried. */
   readonly hasDrift: boolean;
   readonly ledgerBalance: bigint;
   readonly walletBalance: CachedCoins;
@@ -122,13 +121,14 @@ async function syncUnderLock(
   };
 }
 
-/** The comparison has to be the statement after the lock: see {@link lockUsers}. */
+/** The comparison has to be a statement after the lock: see {@link lockUsers}. */
 async function lockAndCompare(
   session: Queryable,
   mapping: ResolvedMapping,
   walletId: string,
 ): Promise<Comparison> {
   await asId('wallet', walletId, () => lockUsers(session, mapping, [walletId], 'wait'));
+  await carryLocked(session, mapping, walletId);
   return compareOne(session, mapping, walletId);
 }
 
@@ -186,6 +186,7 @@ export async function getBalanceDrift(
   mapping: ResolvedMapping,
   walletId: string,
 ): Promise<BalanceDrift> {
+  await refuseUnseenMarks(database, mapping);
   const inSync = await compareOne(database, mapping, walletId);
   if (findingsOf(inSync, { repaired: false }).length === 0) return driftOf(inSync, walletId, []);
   return database.transaction(async (session) => {

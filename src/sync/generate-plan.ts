@@ -165,15 +165,16 @@ function recordInstallation(
     quoteLiteral(qualified(functionName('sync', ledger))),
     quoteLiteral(wanted.guard),
     String(wanted.protect),
+    String(wanted.deferred),
   ];
-  return `INSERT INTO trueup.sync_installations AS i (ledger, mapping, function_name, guard, protected, triggers)
+  return `INSERT INTO trueup.sync_installations AS i (ledger, mapping, function_name, guard, protected, deferred, triggers)
 SELECT ${values.join(', ')},
        jsonb_object_agg(m.key, ${PRINTED})
   FROM (VALUES ${triggers.join(',\n               ')}) AS m (key, relation, name)
   JOIN pg_trigger AS t ON t.tgrelid = m.relation AND t.tgname = m.name
     ON CONFLICT (ledger) DO UPDATE
    SET mapping = excluded.mapping, function_name = excluded.function_name, guard = excluded.guard,
-       protected = excluded.protected, triggers = excluded.triggers,
+       protected = excluded.protected, deferred = excluded.deferred, triggers = excluded.triggers,
        installed_by = session_user, installed_at = clock_timestamp(), removed_at = NULL`;
 }
 

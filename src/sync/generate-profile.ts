@@ -23,6 +23,8 @@ export interface Names {
   readonly entryAmount: string;
   /** What one entry adds to the earnings. */
   readonly entryEarned: string;
+  /** Profiles are marked, not updated. */
+  readonly deferred: boolean;
 }
 
 export function changes(

@@ -1,5 +1,7 @@
 import { earns, shownProfile } from '../mapping/expressions.js';
 import type { Profile, ResolvedMapping } from '../mapping/model.js';
+import { activityBlock } from './generate-activity.js';
+import { collectMarks, markVariables, oneMark } from './generate-deferred.js';
 import { changes, manyProfiles, oneProfile, takesOver, type Names } from './generate-profile.js';
 import { SYNC_TRIGGER } from '../mapping/names.js';
 import { functionName as nameOfFunction, qualified } from './names.js';
@@ -29,12 +31,18 @@ export interface SyncDefinition {
   readonly dropFunction: string;
 }
 
-/** Generates the sync of a mapping. Pure: the same mapping gives the same text. */
-export function generateSync(mapping: ResolvedMapping): SyncDefinition {
+/** How the caches follow. */
+export interface SyncMode {
+  /** The profile is only marked in the commit, and carried by a worker. Default: false. */
+  readonly deferred?: boolean | undefined;
+}
+
+/** Generates the sync of a mapping. Pure: the same mapping and mode give the same text. */
+export function generateSync(mapping: ResolvedMapping, mode: SyncMode = {}): SyncDefinition {
   const ledger = mapping.ledger.table.quoted;
   const functionName = qualified(nameOfFunction('sync', ledger));
   const trigger = quoteIdentifier(SYNC_TRIGGER);
-  const body = functionBody(mapping);
+  const body = functionBody(mapping, mode);
   return {
     triggerName: SYNC_TRIGGER,
     functionName,
@@ -61,7 +69,7 @@ AS ${quoteLiteral(body)}`,
 // so no column of an application can be mistaken for a variable, nor the other way round. The branch
 // for one entry has as few expressions as can be: PL/pgSQL prepares each of them anew in every
 // transaction, and half of them cost 4 % of the whole insert.
-function functionBody(mapping: ResolvedMapping): string {
+function functionBody(mapping: ResolvedMapping, mode: SyncMode): string {
   const { ledger, wallet } = mapping;
   const profile = cachingProfile(mapping);
   const amount = `e.${ledger.amount.quoted}`;
@@ -72,6 +80,7 @@ function functionBody(mapping: ResolvedMapping): string {
     entryWallet: `e.${ledger.wallet.quoted}`,
     entryAmount: ledger.amount.nullable ? `coalesce(${amount}, 0)` : amount,
     entryEarned: mapping.unearned.length === 0 ? 'greatest(entry_amount, 0)' : 'entry_earned',
+    deferred: mode.deferred === true,
   };
   return `
 #variable_conflict use_variable
@@ -113,15 +122,15 @@ BEGIN
               FROM d WHERE w.${wallet.id.quoted} = d.wallet
             RETURNING ${returnedBySet(mapping, profile)}
         )
-        ${collectSet(profile)}
+        ${collectSet(names, profile)}
         IF wallets_updated < wallets THEN
             SELECT ${names.entryWallet} INTO entry_wallet FROM new_entries e
              WHERE ${names.entryWallet} IS NOT NULL AND NOT EXISTS (
                 SELECT FROM ${wallet.table.quoted} AS w WHERE w.${wallet.id.quoted} = ${names.entryWallet})
              LIMIT 1;
             ${walletMissing(names, 'entry_wallet')}
-        END IF;${profile === undefined ? '' : manyProfiles(names, profile)}
-    END IF;
+        END IF;${profile === undefined || names.deferred ? '' : manyProfiles(names, profile)}
+    END IF;${activityBlock(mapping)}
     RETURN NULL;
 END
 `;
@@ -143,8 +152,8 @@ function oneEntry(mapping: ResolvedMapping, names: Names, profile: Profile | und
   const { wallet } = mapping;
   return `UPDATE ${wallet.table.quoted} AS w
            SET ${walletChanges(mapping, 'entry_amount', names.entryEarned)}
-         WHERE w.${wallet.id.quoted} = entry_wallet${profile === undefined ? '' : returningOne(mapping)};
-        IF ${profile === undefined ? '' : oneProfile(names, profile)}NOT FOUND THEN
+         WHERE w.${wallet.id.quoted} = entry_wallet${profile === undefined ? '' : returningOne(mapping, names)};
+        IF ${profile === undefined ? '' : names.deferred ? oneMark(names) : oneProfile(names, profile)}NOT FOUND THEN
             ${walletMissing(names, 'entry_wallet')}
         END IF;`;
 }
@@ -181,6 +190,7 @@ function walletMissing(names: Names, wallet: string): string {
 }
 
 function profileVariables(mapping: ResolvedMapping, profile: Profile, names: Names): string {
+  if (names.deferred) return markVariables();
   const earnings = mapping.wallet.lifetimeEarnings;
   return `
     wallet_profile  ${profile.link.baseType};
@@ -203,8 +213,12 @@ function profileVariables(mapping: ResolvedMapping, profile: Profile, names: Nam
     followed        bigint;`;
 }
 
-function returningOne(mapping: ResolvedMapping): string {
+function returningOne(mapping: ResolvedMapping, names: Names): string {
   const { wallet } = mapping;
+  if (names.deferred) {
+    return `
+        RETURNING ${shownProfile(mapping, 'w')} IS NOT NULL INTO shown`;
+  }
   const earnings = wallet.lifetimeEarnings;
   return `
         RETURNING ${shownProfile(mapping, 'w')}, w.${wallet.balance.quoted}, ${earnings === undefined ? 'NULL' : `w.${earnings.quoted}`}
@@ -219,7 +233,8 @@ function returnedBySet(mapping: ResolvedMapping, profile: Profile | undefined): 
                       w.${wallet.balance.quoted} AS balance, ${earnings === undefined ? 'NULL::numeric' : `w.${earnings.quoted}`} AS earnings`;
 }
 
-function collectSet(profile: Profile | undefined): string {
+function collectSet(names: Names, profile: Profile | undefined): string {
+  if (profile !== undefined && names.deferred) return collectMarks(names);
   if (profile === undefined) {
     return `SELECT (SELECT count(*) FROM d), count(*) INTO wallets, wallets_updated FROM u;`;
   }

@@ -189,7 +189,9 @@ async function busy(
 
 async function wantedBefore(session: Queryable, mapping: ResolvedMapping): Promise<Wanted | null> {
   const before = await standing(session, mapping);
-  return before === null ? null : { guard: before.guard, protect: before.protect };
+  if (before === null) return null;
+  const { guard, protect, deferred } = before;
+  return { guard, protect, deferred };
 }
 
 /** What is on record as installed on a ledger. */
@@ -202,7 +204,8 @@ export async function standing(
     statements.installationOf(mapping.ledger.table.quoted),
   );
   if (row === undefined || row.removed) return null;
-  return { guard: row.guard, protect: row.protected, triggers: row.triggers };
+  const { guard, deferred, triggers } = row;
+  return { guard, protect: row.protected, deferred, triggers };
 }
 
 /** Whether Trueup's own bookkeeping is in this database. */

@@ -10,13 +10,14 @@ const INSTALLATION_LOCK = '7219004312';
 export interface InstallationRow {
   readonly guard: Guard;
   readonly protected: boolean;
+  readonly deferred: boolean;
   readonly removed: boolean;
   readonly triggers: Readonly<Record<string, string>>;
 }
 
 export function installationOf(ledger: string): Statement {
   return {
-    text: `SELECT guard, protected, removed_at IS NOT NULL AS removed, triggers
+    text: `SELECT guard, protected, deferred, removed_at IS NOT NULL AS removed, triggers
              FROM trueup.sync_installations WHERE ledger = $1`,
     values: [ledger],
   };
@@ -108,6 +109,26 @@ export function triggersOf(
               AND (t.tgrelid = ANY ($1::oid[]) OR n.nspname = 'trueup' AND p.proname = ANY ($2::name[]))
             ORDER BY c.oid, t.tgname`,
     values: [tableOids, functionNames],
+  };
+}
+
+/** What deferred mode and the activity table have left to do for a ledger. */
+export interface BacklogRow {
+  readonly deferred: boolean;
+  readonly marks: string;
+  readonly oldestMark: Date | null;
+  readonly activity: string;
+}
+
+export function backlog(ledger: string): Statement {
+  return {
+    text: `SELECT EXISTS (SELECT FROM trueup.sync_installations
+                           WHERE ledger = $1 AND deferred AND removed_at IS NULL) AS deferred,
+                  count(m.id)::text AS marks, min(m.marked_at) AS "oldestMark",
+                  (SELECT count(*) FROM trueup.activity_failures
+                    WHERE ledger = $1 AND healed_at IS NULL)::text AS activity
+             FROM trueup.profile_marks AS m WHERE m.ledger = $1`,
+    values: [ledger],
   };
 }
 

@@ -31,6 +31,14 @@ export interface SyncStatus {
   readonly oldestFailure: Date | null;
   /** The SQLSTATEs of the waiting failures. */
   readonly sqlStates: readonly string[];
+  /** Profiles are carried by a worker after the commit. */
+  readonly deferred: boolean;
+  /** Marks of profiles that are to be carried. */
+  readonly waitingMarks: number;
+  /** When the oldest of them was made. */
+  readonly oldestMark: Date | null;
+  /** Entries whose event the activity table did not take, and that wait for the healer. */
+  readonly waitingActivity: number;
   /**
    * Foreign keys of the ledger to its wallets that are checked at once. They lock the wallet before
    * the trigger updates it, which makes entries slower; and where transactions on the same wallet
@@ -58,6 +66,9 @@ export async function syncStatus(
   const waiting = (await recordsExist(session))
     ? (await session.query<statements.WaitingRow>(statements.waitingFailures(ledger.quoted)))[0]
     : undefined;
+  const [backlog] = mapping.marksKept
+    ? await session.query<statements.BacklogRow>(statements.backlog(ledger.quoted))
+    : [];
   const immediateForeignKeys = await session.query<ImmediateForeignKey>(
     statements.immediateForeignKeys(ledger.oid, mapping.wallet.table.oid),
   );
@@ -68,6 +79,9 @@ export async function syncStatus(
     waitingFailures: Number(waiting?.waiting ?? 0),
     oldestFailure: waiting?.oldest ?? null,
     sqlStates: waiting?.states ?? [],
+    waitingMarks: Number(backlog?.marks ?? 0),
+    oldestMark: backlog?.oldestMark ?? null,
+    waitingActivity: Number(backlog?.activity ?? 0),
     immediateForeignKeys,
   };
 }
@@ -79,13 +93,14 @@ export async function syncStatus(
 export async function triggerStatus(
   session: Queryable,
   mapping: ResolvedMapping,
-): Promise<Pick<SyncStatus, 'guard' | 'protected' | 'triggers' | 'remedy'>> {
+): Promise<Pick<SyncStatus, 'guard' | 'protected' | 'deferred' | 'triggers' | 'remedy'>> {
   const recorded = await standing(session, mapping);
-  const asked = recorded ?? { guard: 'off', protect: false, triggers: {} };
+  const asked = recorded ?? { guard: 'off', protect: false, deferred: false, triggers: {} };
   const expected = expectedTriggers(mapping, asked);
   const found = await readTriggers(session, mapping);
   return {
     guard: asked.guard,
+    deferred: asked.deferred,
     protected: expected.some(({ purpose }) => purpose === 'protection'),
     remedy: recorded === null ? 'trueup sync install' : installCommand(recorded),
     triggers: statesOf(expected, found, asked.triggers),

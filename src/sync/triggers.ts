@@ -31,14 +31,14 @@ export interface TriggerStatus {
 export function expectedTriggers(mapping: ResolvedMapping, wanted: Wanted): TriggerDefinition[] {
   const own = keepsOwnTables(mapping);
   return [
-    syncTrigger(mapping),
+    syncTrigger(mapping, wanted),
     ...(own ? ownProtection(mapping) : wanted.protect ? generateProtection(mapping) : []),
     ...(wanted.guard === 'off' ? [] : generateGuards(mapping, wanted.guard)),
   ];
 }
 
-function syncTrigger(mapping: ResolvedMapping): TriggerDefinition {
-  const { body, createFunction, createTrigger } = generateSync(mapping);
+function syncTrigger(mapping: ResolvedMapping, { deferred }: Wanted): TriggerDefinition {
+  const { body, createFunction, createTrigger } = generateSync(mapping, { deferred });
   return {
     key: 'sync',
     purpose: 'sync',
@@ -66,14 +66,22 @@ export function readTriggers(
   );
 }
 
+/** The trigger that follows the ledger, as the catalog has it. */
+export async function syncTriggerOf(
+  session: Queryable,
+  mapping: ResolvedMapping,
+): Promise<statements.TriggerRow | undefined> {
+  const { oid } = mapping.ledger.table;
+  const rows = await readTriggers(session, mapping);
+  return rows.find(({ tableOid, name }) => tableOid === oid && name === SYNC_TRIGGER);
+}
+
 /** Whether the trigger that follows the ledger stands and fires; what its function does is not looked at. */
 export async function syncStands(
   session: Queryable,
   mapping: ResolvedMapping,
 ): Promise<'standing' | 'missing' | 'disabled'> {
-  const { oid } = mapping.ledger.table;
-  const rows = await readTriggers(session, mapping);
-  const trigger = rows.find(({ tableOid, name }) => tableOid === oid && name === SYNC_TRIGGER);
+  const trigger = await syncTriggerOf(session, mapping);
   if (trigger === undefined) return 'missing';
   return trigger.enabled === 'O' || trigger.enabled === 'A' ? 'standing' : 'disabled';
 }

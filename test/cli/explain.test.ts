@@ -77,7 +77,7 @@ deltacrown.describe('trueup explain', () => {
         '  why: the ledger was changed at or before entry 1; and direct write [ledger_changed]',
         '    reconcile would set profile balance 501 -> 394',
         '',
-        'as of TIME UTC; sync installed TIME, never verified, guard off',
+        'as of TIME UTC; sync installed TIME, never verified, guard keep',
         '',
       ].join('\n'),
     );

@@ -53,7 +53,14 @@ describe('the role that doctor is run by', () => {
     );
     for (const { remedy } of lacking) await apply(patient, remedy);
     expect(await linesOf(patient, 'right_to_check', as)).toMatchObject([{ level: 'ok' }]);
-    for (const id of ['migrations', 'sync_failures', 'holds_overdue', 'sync_gaps'] as const) {
+    for (const id of [
+      'migrations',
+      'sync_failures',
+      'holds_overdue',
+      'sync_gaps',
+      'deferred_marks',
+      'activity_failures',
+    ] as const) {
       for (;;) {
         const [line] = await linesOf(patient, id, as);
         if (line?.level === 'ok') break;

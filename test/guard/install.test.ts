@@ -49,13 +49,13 @@ const asked = (): Promise<Record<string, unknown>[]> =>
 describe('options', () => {
   test('what is not asked for is not there afterwards', async () => {
     expect(await trueup.installSync({ guard: 'record', protect: true })).toEqual({
-      now: { guard: 'record', protect: true },
+      now: { guard: 'record', protect: true, deferred: false },
       before: null,
     });
     expect(await asked()).toEqual([{ guard: 'record', protected: true, removed: false }]);
     expect(await trueup.installSync()).toEqual({
-      now: { guard: 'keep', protect: false },
-      before: { guard: 'record', protect: true },
+      now: { guard: 'keep', protect: false, deferred: false },
+      before: { guard: 'record', protect: true, deferred: false },
     });
     expect(await asked()).toEqual([{ guard: 'keep', protected: false, removed: false }]);
     await db.run('INSERT INTO app.ledger (wallet_id, amount) VALUES (1, 5)');

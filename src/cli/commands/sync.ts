@@ -20,6 +20,7 @@ interface ChangeOptions extends CommonOptions {
 interface InstallCommandOptions extends ChangeOptions {
   readonly guard?: Guard;
   readonly protect?: boolean;
+  readonly deferred?: boolean;
 }
 
 interface StatusOptions extends CommonOptions {
@@ -43,6 +44,7 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
       ).choices(GUARDS),
     )
     .option('--protect', 'make the ledger append-only; without this option it is not')
+    .option('--deferred', 'profiles follow within a second, carried by an open Trueup')
     .option('--plan', 'print the SQL that this would run, and change nothing')
     .action(async (options: InstallCommandOptions) => {
       setStatus(await install(options));
@@ -65,15 +67,37 @@ export function addSync(program: Command, setStatus: (status: ExitStatus) => voi
     .action(async (options: HealOptions) => {
       setStatus(await heal(options));
     });
+  withCommonOptions(sync.command('backfill-activity'))
+    .description('write the activity events of entries that have none')
+    .action(async (options: CommonOptions) => {
+      setStatus(await backfill(options));
+    });
+}
+
+async function backfill(options: CommonOptions): Promise<ExitStatus> {
+  const { signal, release } = interruptible();
+  const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
+  try {
+    const { missing, healed, failed } = await trueup.backfillActivity({ signal });
+    print(`missing ${String(missing)}  written ${String(healed)}  failed ${String(failed)}`);
+    if (signal.aborted) return EXIT.incomplete;
+    return failed === 0 ? EXIT.ok : EXIT.drift;
+  } finally {
+    release();
+    await trueup.close();
+  }
 }
 
 async function install(options: InstallCommandOptions): Promise<ExitStatus> {
-  const asked = { guard: options.guard, protect: options.protect };
+  const { guard, protect, deferred = false } = options;
+  const asked = { guard, protect, deferred };
   if (options.plan === true) return plan(options, asked);
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
   try {
     const change = await trueup.installSync(asked);
-    print(`sync of ${trueup.mapping.ledger.table.quoted} is installed`);
+    const how = deferred ? ', profiles deferred' : '';
+    print(`sync of ${trueup.mapping.ledger.table.quoted} is installed${how}`);
+    if (deferred) say('profiles are carried by an open Trueup, such as: trueup sync heal --watch');
     for (const line of changeLines(change)) say(line);
     const { immediateForeignKeys } = await trueup.syncStatus();
     for (const { name, remedy } of immediateForeignKeys) {
@@ -117,11 +141,23 @@ async function status(options: StatusOptions): Promise<ExitStatus> {
   try {
     const found = await trueup.syncStatus();
     print(options.json === true ? JSON.stringify({ type: 'syncStatus', ...found }) : lines(found));
-    const sound = found.triggers.every(({ state }) => state === 'installed');
-    return sound && found.waitingFailures === 0 ? EXIT.ok : EXIT.drift;
+    return isWell(found) ? EXIT.ok : EXIT.drift;
   } finally {
     await trueup.close();
   }
+}
+
+/** Marks are carried within a second; one that has waited this long has no carrier. In milliseconds. */
+const LONGEST_WAIT_MS = 10_000;
+
+function isWell(found: SyncStatus): boolean {
+  const { triggers, waitingFailures, waitingActivity } = found;
+  const sound = triggers.every(({ state }) => state === 'installed');
+  return sound && waitingFailures + waitingActivity === 0 && !isStuck(found);
+}
+
+function isStuck({ oldestMark }: SyncStatus): boolean {
+  return oldestMark !== null && Date.now() - oldestMark.getTime() > LONGEST_WAIT_MS;
 }
 
 const STATES: Readonly<Record<SyncStatus['state'], string>> = {
@@ -149,7 +185,21 @@ function lines(found: SyncStatus): string {
     `guard: ${found.guard}${of('guard')}`,
     `append-only: ${found.protected ? 'yes' : 'no'}${of('protection')}`,
     waiting,
+    ...(found.deferred || found.waitingMarks > 0 ? [marksLine(found)] : []),
+    ...(found.waitingActivity === 0
+      ? []
+      : [`activity events waiting: ${String(found.waitingActivity)}: trueup sync heal`]),
   ].join('\n');
+}
+
+function marksLine(found: SyncStatus): string {
+  const { oldestMark, waitingMarks } = found;
+  if (oldestMark === null) return 'profiles are deferred; marks waiting: 0';
+  const stuck = isStuck(found) ? ': does a Trueup run? trueup sync heal --watch' : '';
+  return (
+    `profiles are deferred; marks waiting: ${String(waitingMarks)}, the oldest since ` +
+    `${oldestMark.toISOString()}${stuck}`
+  );
 }
 
 async function remove(options: ChangeOptions): Promise<ExitStatus> {
@@ -170,12 +220,18 @@ async function heal(options: HealOptions): Promise<ExitStatus> {
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: watch });
   try {
     if (!watch) {
+      const { carried } = await trueup.carry();
+      if (carried > 0) print(`carried ${String(carried)}`);
       const { healed, failed } = await trueup.heal({ everything: true, signal });
       print(`healed ${String(healed)}  failed ${String(failed)}`);
       return failed === 0 ? EXIT.ok : EXIT.drift;
     }
     trueup.on('heal', ({ healed, failed }) => {
       print(`healed ${String(healed)}  failed ${String(failed)}`);
+    });
+    trueup.on('carry', ({ carried, failed: given }) => {
+      const left = given === 0 ? '' : `  given to the healer ${String(given)}`;
+      print(`carried ${String(carried)}${left}`);
     });
     trueup.on('healerError', (error) => {
       say(`healing was interrupted and goes on: ${String(error)}`);

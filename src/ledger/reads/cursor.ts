@@ -4,9 +4,10 @@ import type { Position } from './order.js';
 
 /** Where a page ended. */
 export interface Place {
-  readonly kind: 'history' | 'holds';
+  readonly kind: 'history' | 'holds' | 'activity';
   /** The table, so that a cursor is good for one ledger only. It is in the checksum, not in the text. */
   readonly ledger: string;
+  /** Of activity: the user. */
   readonly walletId: string;
   readonly order: 'newest' | 'oldest';
   readonly position: Position;
@@ -29,7 +30,8 @@ export function writeCursor(place: Place): string {
 export function readCursor(token: unknown, wanted: Omit<Place, 'position'>): Position {
   const [kind, walletId, order, ...position] = partsOf(token, wanted.ledger);
   if (kind !== wanted.kind) throw wrong(`the cursor is not one of ${wanted.kind}`);
-  if (walletId !== wanted.walletId) throw wrong('the cursor belongs to another wallet');
+  if (walletId !== wanted.walletId)
+    throw wrong(`the cursor belongs to another ${wanted.kind === 'activity' ? 'user' : 'wallet'}`);
   if (order !== wanted.order)
     throw wrong(`the cursor does not belong to the order ${wanted.order}`);
   return position;
