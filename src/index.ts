@@ -6,11 +6,14 @@
 export { openTrueup, migrateDatabase } from './engine/open.js';
 export { Trueup } from './engine/trueup.js';
 export type { TrueupEvents } from './engine/trueup.js';
-export type { TrueupOptions } from './engine/connect.js';
+export type { ListenerFailure } from './engine/events.js';
+export type { HealOptions, TrueupOptions } from './engine/options.js';
 export { Reads } from './engine/reads.js';
+export { Settings } from './engine/settings.js';
 export { Verbs } from './engine/verbs.js';
 export { Within, type TransactionClient } from './engine/within.js';
-export { MAX_AMOUNT } from './core/amount.js';
+export { MAX_AMOUNT, type Amount } from './core/amount.js';
+export { MAX_NOTE_LENGTH, MAX_TEXT_LENGTH } from './core/arguments.js';
 export type { Cause, Field, Finding, Part, Tally } from './core/drift.js';
 export { ERROR_MEANINGS, TrueupError } from './core/errors.js';
 export type { ErrorCode } from './core/errors.js';

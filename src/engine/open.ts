@@ -1,34 +1,38 @@
+import { TrueupError } from '../core/errors.js';
 import { loadMapping, type LoadedMapping } from '../mapping/load.js';
 import { isOwn } from '../mapping/own.js';
 import { resolveMapping } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
 import { migrate, type Migration } from '../postgres/migrate.js';
 import { installSyncOnce } from '../sync/sync.js';
-import { connect, disconnect, type TrueupOptions } from './connect.js';
+import { connect, disconnect } from './connect.js';
+import { checkTrueupOptions, type TrueupOptions } from './options.js';
 import { Trueup } from './trueup.js';
 
 /**
  * Opens Trueup: connects (or starts the embedded server), brings Trueup's schema up to date, and
  * holds the mapping against the database.
  *
- * @throws TrueupError `database_unreachable`, `database_unsupported`, `embedded_failed`,
+ * @throws TrueupError `invalid_argument`, `database_unreachable`, `database_unsupported`, `embedded_failed`,
  *   `config_not_found`, `config_invalid`, `mapping_mismatch`, `schema_missing`, `schema_newer`,
  *   `migration_changed`, `permission_denied`
  */
 export async function openTrueup(options: TrueupOptions = {}): Promise<Trueup> {
-  const loaded = loadMapping(options.config, options.reasons);
-  const { server, database } = await connect(options);
+  const checked = checkTrueupOptions(options);
+  const { readOnly, healer, posting } = checked;
+  const loaded = loadMapping(checked.config, checked.reasons);
+  const connection = await connect(checked);
+  const { server, database } = connection;
   try {
     const own = isOwn(loaded.mapping);
-    if (options.readOnly !== true || (own && server !== undefined)) await prepare(database, loaded);
+    if (!readOnly || (own && server !== undefined)) await prepare(database, loaded);
     const mapping = await resolveMapping(database, loaded);
-    const healer = options.healer ?? options.readOnly !== true;
     return new Trueup(
-      { server, database, mapping, source: loaded.mapping },
-      { healer, ...(options.posting === undefined ? {} : { posting: options.posting }) },
+      { ...connection, mapping, source: loaded.mapping },
+      { healer, readOnly, posting },
     );
   } catch (error) {
-    await disconnect({ server, database });
+    await disconnect(connection);
     throw error;
   }
 }
@@ -40,12 +44,15 @@ export async function openTrueup(options: TrueupOptions = {}): Promise<Trueup> {
  * @throws TrueupError as {@link openTrueup}
  */
 export async function migrateDatabase(options: TrueupOptions = {}): Promise<Migration[]> {
-  const loaded = loadMapping(options.config);
-  const { server, database } = await connect(options);
+  const checked = checkTrueupOptions(options);
+  if (checked.readOnly)
+    throw new TrueupError('read_only', 'a migration writes: leave readOnly out');
+  const loaded = loadMapping(checked.config);
+  const connection = await connect(checked);
   try {
-    return await prepare(database, loaded);
+    return await prepare(connection.database, loaded);
   } finally {
-    await disconnect({ server, database });
+    await disconnect(connection);
   }
 }
 

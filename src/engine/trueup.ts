@@ -1,26 +1,29 @@
 import type { Finding } from '../core/drift.js';
-import { TrueupError } from '../core/errors.js';
+import { read, readText } from '../core/arguments.js';
 import type { PostItem } from '../core/posting/request.js';
 import type { ItemOutcome, PostedEntry } from '../ledger/outcomes.js';
-import { Poster, POSTER_DEFAULTS, POSTING_SESSION, type PosterOptions } from '../ledger/poster.js';
+import { Poster, POSTING_SESSION, type PosterOptions } from '../ledger/poster.js';
 import { prepare } from '../ledger/prepare.js';
-import { expireOverdueHolds } from '../ledger/expiry.js';
 import { HoldExpirer } from '../ledger/expirer.js';
-import * as settings from '../ledger/settings.js';
-import { openWallet, type OpenWalletRequest } from '../ledger/wallets.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import { isOwn } from '../mapping/own.js';
-import type { Mapping } from '../mapping/schema.js';
 import type { Database } from '../postgres/database.js';
 import { heal, type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
-import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
+import {
+  checkOptions,
+  type ReconcileOptions,
+  type ReconcileSummary,
+} from '../reconcile/options.js';
 import { reconcile } from '../reconcile/run.js';
 import * as services from '../reconcile/services.js';
 import { installSync, removeSync, syncStatus, type SyncStatus } from '../sync/sync.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
-import { Reads, type ReadSource } from './reads.js';
+import type { ListenerFailure } from './events.js';
+import { Gate } from './gate.js';
+import { HEAL, type HealOptions } from './options.js';
+import type { ReadSource } from './reads.js';
+import { Settings, type ChangeSource } from './settings.js';
 import { Within, type TransactionClient } from './within.js';
 
 /** What {@link Trueup.on} can listen to, and what the listener is given. */
@@ -33,27 +36,37 @@ export interface TrueupEvents {
   heal: [result: HealResult];
   /** Background work (healing, closing overdue holds) met an error; it goes on. */
   healerError: [error: unknown];
+  /** A listener has thrown, or its promise was rejected. What it listened to has happened. */
+  listenerError: [failure: ListenerFailure];
 }
 
 /** What opening made ready, so that close() can end it in reverse order. */
-interface Parts extends Connection {
-  readonly mapping: ResolvedMapping;
-  readonly source: Mapping;
+interface Parts extends Connection, ChangeSource {}
+
+/** How an open Trueup works. */
+interface Manner {
+  readonly healer: boolean;
+  readonly readOnly: boolean;
+  readonly posting: PosterOptions;
 }
 
 /** An open Trueup: one database, one mapping. */
-export class Trueup extends Reads<TrueupEvents> {
+export class Trueup extends Settings<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
   readonly #expirer: HoldExpirer | undefined;
   readonly #posting: Database;
   readonly #poster: Poster;
+  readonly #gate: Gate;
+  readonly #most: number;
   #closed: Promise<void> | undefined;
 
-  constructor(parts: Parts, options: { healer: boolean; posting?: Partial<PosterOptions> }) {
+  /** @internal Open one with `openTrueup`. */
+  constructor(parts: Parts, { healer, readOnly, posting }: Manner) {
     super();
     this.#parts = parts;
-    const posting = { ...POSTER_DEFAULTS, ...options.posting };
+    this.#gate = new Gate(readOnly);
+    this.#most = posting.queueLimit;
     this.#posting = parts.database.sibling({
       maxConnections: posting.lanes + 1,
       pipeline: true,
@@ -63,15 +76,18 @@ export class Trueup extends Reads<TrueupEvents> {
       },
     });
     this.#poster = new Poster(this.#posting, parts.mapping, posting);
-    this.#healer = options.healer
+    const onError = (error: unknown): void => {
+      this.tell('healerError', error);
+    };
+    this.#healer = healer
       ? new Healer(parts.database, parts.mapping, {
-          onHealed: (result) => this.emit('heal', result),
-          onError: (error) => this.emit('healerError', error),
+          onHealed: (result) => {
+            this.tell('heal', result);
+          },
+          onError,
         })
       : undefined;
-    this.#expirer = options.healer
-      ? new HoldExpirer(parts.database, parts.mapping, (error) => this.emit('healerError', error))
-      : undefined;
+    this.#expirer = healer ? new HoldExpirer(parts.database, parts.mapping, onError) : undefined;
   }
 
   /** The mapping with what the database says about it. */
@@ -79,21 +95,36 @@ export class Trueup extends Reads<TrueupEvents> {
     return this.#parts.mapping;
   }
 
-  protected get source(): ReadSource {
-    return this.#parts;
+  /**
+   * Where another client finds the database that this Trueup works on, as `pg` and `psql` take it. For
+   * the embedded server it names the folder of its socket; for your own it is the URL that you gave.
+   */
+  get connectionString(): string {
+    return this.#parts.url;
+  }
+
+  protected ask<Answer>(work: (source: ReadSource) => Promise<Answer>): Promise<Answer> {
+    return this.#gate.read(() => work(this.#parts));
+  }
+
+  protected change<Answer>(work: (source: ChangeSource) => Promise<Answer>): Promise<Answer> {
+    return this.#gate.write(() => work(this.#parts));
   }
 
   /**
    * Posts items in their order, in one transaction that it may share with other callers: one outcome
    * for each item, once they are committed. A refused item does not keep the others from being
-   * posted, but for those with the same link.
+   * posted, but for those with the same link. The items are copied: changing them later changes
+   * nothing.
    *
    * @throws TrueupError also `overloaded` (too much waits; nothing was accepted), `closed`,
-   *   `outcome_unknown` (the connection was lost at the commit)
+   *   `read_only`, `outcome_unknown` (the connection was lost at the commit)
    */
   async post(items: readonly PostItem[]): Promise<ItemOutcome[]> {
-    if (items.length === 0) return [];
-    const outcomes = await this.#poster.post(prepare(this.mapping, items));
+    this.#gate.checkWritable();
+    const prepared = prepare(this.mapping, items, this.#most);
+    if (prepared.length === 0) return [];
+    const outcomes = await this.#poster.post(prepared);
     if (this.listenerCount('entry') > 0) {
       for (const outcome of outcomes) this.#announce(outcome);
     }
@@ -102,127 +133,84 @@ export class Trueup extends Reads<TrueupEvents> {
 
   #announce(outcome: ItemOutcome): void {
     if (outcome.status !== 'posted' || outcome.replayed) return;
-    for (const entry of outcome.entries) this.emit('entry', entry);
+    for (const entry of outcome.entries) this.tell('entry', entry);
   }
 
   /**
-   * The verbs inside a transaction that the caller has begun on his own connection and ends himself:
-   * coins and his own rows in one commit.
+   * The verbs inside a transaction that the caller has begun on a connection of its own, and will end:
+   * coins and the caller's own rows in one commit.
+   *
+   * @throws TrueupError `invalid_argument` where this is no client
    */
   within(client: TransactionClient): Within {
-    return new Within(client, this.mapping);
-  }
-
-  /**
-   * Opens a wallet in Trueup's own tables.
-   *
-   * @returns its id
-   * @throws TrueupError `feature_off` on adopted tables: their application opens wallets itself
-   */
-  async openWallet(request: OpenWalletRequest): Promise<string> {
-    if (!isOwn(this.#parts.source)) {
-      throw new TrueupError('feature_off', 'an adopted application opens its wallets itself');
-    }
-    return openWallet(this.#parts.database, request);
-  }
-
-  /** Sets how far a wallet's balance may move. */
-  setWalletLimits(walletId: string, limits: settings.WalletLimits): Promise<void> {
-    return settings.setWalletLimits(this.#parts.database, this.mapping, walletId, limits);
-  }
-
-  /** Refuses every posting and hold on a wallet from now on. */
-  freeze(walletId: string, reason?: string): Promise<void> {
-    return settings.freezeWallet(this.#parts.database, this.mapping, walletId, reason);
-  }
-
-  /** Ends {@link freeze}. */
-  unfreeze(walletId: string): Promise<void> {
-    return settings.unfreezeWallet(this.#parts.database, this.mapping, walletId);
-  }
-
-  /** Limits what may be spent in a window of time, such as 10,000 coins a day for one reason. */
-  setSpendingLimit(limit: settings.SpendingLimitRequest): Promise<settings.SpendingLimit> {
-    return settings.setSpendingLimit(this.#parts.database, this.mapping, limit);
-  }
-
-  /** Takes a spending limit away, and tells whether there was one. */
-  removeSpendingLimit(limitId: string): Promise<boolean> {
-    return settings.removeSpendingLimit(this.#parts.database, this.mapping, limitId);
-  }
-
-  /** All spending limits. */
-  spendingLimits(): Promise<settings.SpendingLimit[]> {
-    return settings.listSpendingLimits(this.#parts.database, this.mapping);
-  }
-
-  /**
-   * Closes holds whose time is over, and tells in how many wallets. An open Trueup does this by
-   * itself in the background, unless it was opened without healer.
-   */
-  expireHolds(): Promise<number> {
-    return expireOverdueHolds(this.#parts.database, this.mapping);
+    return new Within(client, { mapping: this.mapping, gate: this.#gate, most: this.#most });
   }
 
   /** Makes a wallet's caches and its profile's what the ledger says. */
   syncWalletToProfile(walletId: string): Promise<services.SyncResult> {
-    return services.syncWalletToProfile(this.#parts.database, this.mapping, walletId);
+    return this.change(async ({ database, mapping }) =>
+      services.syncWalletToProfile(database, mapping, readText(walletId, 'walletId')),
+    );
   }
 
   /** The same for a user's wallet; null where he has none. */
   syncProfileByUserId(userId: string): Promise<services.SyncResult | null> {
-    return services.syncProfileByUserId(this.#parts.database, this.mapping, userId);
+    return this.change(async ({ database, mapping }) =>
+      services.syncProfileByUserId(database, mapping, readText(userId, 'userId')),
+    );
   }
 
   /** Compares ledger, wallet and profile exactly. Reads only. */
   getBalanceDrift(walletId: string): Promise<services.BalanceDrift> {
-    return services.getBalanceDrift(this.#parts.database, this.mapping, walletId);
+    return this.ask(async ({ database, mapping }) =>
+      services.getBalanceDrift(database, mapping, readText(walletId, 'walletId')),
+    );
   }
 
   /** Rebuilds lifetime earnings from the ledger and returns them. */
   recomputeLifetimeEarnings(walletId: string): Promise<bigint> {
-    return services.recomputeLifetimeEarnings(this.#parts.database, this.mapping, walletId);
+    return this.change(async ({ database, mapping }) =>
+      services.recomputeLifetimeEarnings(database, mapping, readText(walletId, 'walletId')),
+    );
   }
 
   /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
-  reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
-    return reconcile(
-      this.#parts.database,
-      this.mapping,
-      {
-        ...options,
-        onFinding: (finding) => {
-          this.emit('drift', finding);
-          options.onFinding?.(finding);
-        },
-      },
-      VERSION,
-    );
+  async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
+    const { onFinding, ...checked } = checkOptions(options);
+    const tell = (finding: Finding): void => {
+      this.tell('drift', finding);
+      onFinding?.(finding);
+    };
+    const run = ({ database, mapping }: ReadSource): Promise<ReconcileSummary> =>
+      reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION);
+    return checked.dryRun ? this.ask(run) : this.change(run);
   }
 
   /** Installs the sync triggers of the mapping, or brings them up to date. */
   installSync(): Promise<void> {
-    return installSync(this.#parts.database, this.mapping, this.#parts.source);
+    return this.change(({ database, mapping, source }) => installSync(database, mapping, source));
   }
 
   /** Removes the sync triggers of the mapping. */
   removeSync(): Promise<void> {
-    return removeSync(this.#parts.database, this.mapping);
+    return this.change(({ database, mapping }) => removeSync(database, mapping));
   }
 
   /** Whether the sync triggers stand, and how many failures wait for the healer. */
   syncStatus(): Promise<SyncStatus> {
-    return syncStatus(this.#parts.database, this.mapping);
+    return this.ask(({ database, mapping }) => syncStatus(database, mapping));
   }
 
   /** Takes up recorded sync failures now. */
-  heal(options: { everything?: boolean; signal?: AbortSignal } = {}): Promise<HealResult> {
-    return heal(this.#parts.database, this.mapping, options);
+  heal(options: HealOptions = {}): Promise<HealResult> {
+    return this.change(async ({ database, mapping }) =>
+      heal(database, mapping, read(HEAL, options)),
+    );
   }
 
   /**
    * Waits until everything that was handed in is committed and answered, ends the healer and every
-   * connection, and leaves the embedded server.
+   * connection, and leaves the embedded server. Whatever is called from then on is `closed`.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -230,7 +218,9 @@ export class Trueup extends Reads<TrueupEvents> {
   }
 
   async #close(): Promise<void> {
-    await this.#poster.close();
+    this.#gate.close();
+    this.endStatements(); // First, because others may wait for their connections.
+    await Promise.all([this.#poster.close(), this.#gate.empty()]);
     this.endStatements();
     await Promise.all([this.#healer?.stop(), this.#expirer?.stop()]);
     await this.#posting.close();
