@@ -142,12 +142,6 @@ export function readCoins(value: unknown, name: string, whose = ''): bigint {
   throw wrong(`${nameOf(name, whose)} has to be a whole number of coins, not ${show(value)}`);
 }
 
-/** A valid Date, as a copy. */
-export function readDate(value: unknown, name: string, whose = ''): Date {
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return new Date(value);
-  throw wrong(`${nameOf(name, whose)} has to be a valid Date, not ${show(value)}`);
-}
-
 /** One of some words. */
 export function readOneOf<Word extends string>(...allowed: readonly Word[]): Reader<Word> {
   return (value, name, whose) => {

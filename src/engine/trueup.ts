@@ -103,10 +103,12 @@ export class Trueup extends Settings<TrueupEvents> {
     return this.#parts.url;
   }
 
+  /** Asks the database what only reads, unless this Trueup is closed. */
   protected ask<Answer>(work: (source: ReadSource) => Promise<Answer>): Promise<Answer> {
     return this.#gate.read(() => work(this.#parts));
   }
 
+  /** The same for what may write; refused also where this Trueup is read-only. */
   protected change<Answer>(work: (source: ChangeSource) => Promise<Answer>): Promise<Answer> {
     return this.#gate.write(() => work(this.#parts));
   }

@@ -184,6 +184,7 @@ describe('a batch', () => {
       newHolds: [],
       changedHolds: [],
       spending: [],
+      wallets: [],
     });
   });
 });

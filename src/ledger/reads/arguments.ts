@@ -1,4 +1,4 @@
-import { readDate, readWords, wrong } from '../../core/arguments.js';
+import { readWords, show, wrong } from '../../core/arguments.js';
 import type { Column, ResolvedMapping } from '../../mapping/model.js';
 import { featureOff } from '../reference.js';
 
@@ -10,22 +10,18 @@ export interface TimeRange {
   readonly to?: Date | undefined;
 }
 
-/** The earliest day that PostgreSQL has is in 4713 BC; no entry is as old as this. */
-const EARLIEST = Date.UTC(-4000, 0);
-
 /**
  * Reads a time, as a copy.
  *
  * @throws TrueupError `invalid_argument`
  */
-export function readTime(value: unknown, name: string, whose: string): Date {
-  const date = readDate(value, name, whose);
-  if (date.getTime() < EARLIEST) throw wrong(`${name} of ${whose} is before the year -4000`);
-  return date;
+export function readDate(value: unknown, name: string, whose: string): Date {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return new Date(value);
+  throw wrong(`${name} of ${whose} has to be a valid Date, not ${show(value)}`);
 }
 
 /** The readers of a time range. */
-export const RANGE = { from: readTime, to: readTime };
+export const RANGE = { from: readDate, to: readDate };
 
 /** The text of a cursor; readCursor judges it. */
 export const readToken = (value: unknown, name: string, whose: string): string | null =>

@@ -6,7 +6,7 @@ import { canonicalId, possibleId } from '../../mapping/ids.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Queryable } from '../../postgres/database.js';
 import { checkReference, REFERENCE, WALLET } from '../reference.js';
-import { readTime, timeOf } from './arguments.js';
+import { readDate, timeOf } from './arguments.js';
 import * as moments from './moment-statements.js';
 import * as statements from './wallet-statements.js';
 import { checkPossible, findWallet, theOne } from './wallet.js';
@@ -37,7 +37,7 @@ export interface BalanceAtRequest extends WalletReference {
   readonly at: Date;
 }
 
-const BALANCE_AT = shape<BalanceAtRequest>('a balance', { ...REFERENCE, at: readTime }, ['at']);
+const BALANCE_AT = shape<BalanceAtRequest>('a balance', { ...REFERENCE, at: readDate }, ['at']);
 
 /** A balance as one entry left it. */
 export interface EntryBalance {
