@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Trueup } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
-import { all, endsOf, everything, HOSTILE, NO_NAME } from '../support/hostile.js';
+import { all, endsOf, everything, FIELDLESS, HOSTILE, NO_NAME } from '../support/hostile.js';
 
 /**
  * Whatever is handed to whichever method: it is taken as meant, or it is a TrueupError with a stable
@@ -45,12 +45,6 @@ const TAKES_OBJECT: Readonly<Record<string, readonly string[]>> = {
   reconcile: [],
   setSpendingLimit: [],
 };
-
-/** Objects without any own field: nothing is asked for, which some methods understand. */
-const FIELDLESS = [
-  ...['an empty object', 'a bare object', 'inherited fields', 'a set', 'a map', 'a date'],
-  ...['no date', 'a promise', 'an error'],
-];
 
 /** Methods whose first argument is the name of something. */
 const TAKES_NAME = [

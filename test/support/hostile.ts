@@ -49,6 +49,12 @@ export const HOSTILE: Readonly<Record<string, unknown>> = {
   'text that explodes': { toString: explode, valueOf: explode, toJSON: explode },
 };
 
+/** Objects without any own field: nothing is asked for, which some methods understand. */
+export const FIELDLESS = [
+  ...['an empty object', 'a bare object', 'inherited fields', 'a set', 'a map', 'a date'],
+  ...['no date', 'a promise', 'an error'],
+];
+
 /** Text that is none for a key, an id or a name. */
 export const NO_NAME: Readonly<Record<string, unknown>> = {
   'empty text': '',
