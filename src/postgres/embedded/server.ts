@@ -69,8 +69,9 @@ export class EmbeddedServer {
 
   /** The same as a URL, as pg and psql take it: the folder of the socket is the host. */
   static urlOf({ host = '', port = 0, user = '', database = '' }: pg.PoolConfig): string {
-    const path = `${encodeURIComponent(user)}@/${encodeURIComponent(database)}`;
-    return `postgres://${path}?host=${encodeURIComponent(host)}&port=${String(port)}`;
+    // The driver decodes the path with decodeURI, so a slash has to stay one.
+    const path = encodeURI(database).replaceAll('?', '%3F').replaceAll('#', '%23');
+    return `postgres://${encodeURIComponent(user)}@/${path}?host=${encodeURIComponent(host)}&port=${String(port)}`;
   }
 
   /**
