@@ -155,7 +155,7 @@ export class Trueup extends Settings<TrueupEvents> {
     );
   }
 
-  /** The same for a user's wallet; null where he has none. */
+  /** The same for a user's wallet; null where there is none. */
   syncProfileByUserId(userId: string): Promise<services.SyncResult | null> {
     return this.change(async ({ database, mapping }) =>
       services.syncProfileByUserId(database, mapping, readText(userId, 'userId')),

@@ -9,7 +9,7 @@ import { shapeFor } from './items.js';
 import { checkReference, featureOff } from './reference.js';
 
 /**
- * Makes items ready to be decided, as copies: what their caller does to his own afterwards changes
+ * Makes items ready to be decided, as copies: what their caller does to the originals changes
  * nothing. What is wrong here is wrong in the caller's program, so it is an error, not a refusal:
  * nothing of the batch is posted.
  *

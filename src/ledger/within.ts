@@ -16,7 +16,7 @@ const RELEASE = { text: 'RELEASE SAVEPOINT trueup_posting' } as const;
 const ROLL_BACK = { text: 'ROLLBACK TO SAVEPOINT trueup_posting' } as const;
 
 /**
- * Posts inside a transaction that the caller has begun and will end: coins and his own rows in one
+ * Posts inside a transaction that the caller has begun and will end: coins and its own rows in one
  * commit. The wallets stay locked until then. Refusals are values, and leave the transaction usable;
  * so does an error, after which what was posted here is undone.
  *
