@@ -78,7 +78,8 @@ function itemOf(type: PostItem['type'], request: unknown): unknown {
     if (item['type'] !== undefined && item['type'] !== type) {
       throw wrong(`the type of a ${type} cannot be ${show(item['type'])}: leave it out`);
     }
-    return { ...item, type };
+    item['type'] = type;
+    return item;
   } catch (error) {
     throw asWrong(error, `the request of a ${type}`);
   }
