@@ -1,4 +1,5 @@
-import { connect, disconnect, type TrueupOptions } from '../engine/connect.js';
+import { connect, disconnect } from '../engine/connect.js';
+import type { TrueupOptions } from '../engine/options.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 
 /** Where a benchmark's database is. */

@@ -3,9 +3,13 @@ import { TrueupError } from './errors.js';
 /** The largest amount of one posting, in coins: what a JSON integer can carry exactly. */
 export const MAX_AMOUNT = 9_007_199_254_740_991n;
 
+/** Whole coins as a caller may give them: a bigint, a safe integer, or decimal digits (`'007'` is 7). */
+export type Amount = bigint | number | string;
+
 const WHOLE = /^[+-]?[0-9]+$/;
 const POSITIVE_WHOLE = /^[0-9]{1,16}$/;
 const INTEGER = /^-?[0-9]+$/;
+const DIGITS = /^-?[0-9]{1,19}$/;
 const DECIMAL = /^(-?)([0-9]+)(?:\.([0-9]+))?$/;
 
 /**
@@ -15,14 +19,16 @@ const DECIMAL = /^(-?)([0-9]+)(?:\.([0-9]+))?$/;
  *   that lost digits on its way, text with anything but digits, or more than {@link MAX_AMOUNT}.
  */
 export function parseAmount(value: unknown): bigint | undefined {
-  const amount = toBigInt(value);
+  if (typeof value === 'string' && !POSITIVE_WHOLE.test(value)) return undefined;
+  const amount = parseCoins(value);
   return amount !== undefined && amount > 0n && amount <= MAX_AMOUNT ? amount : undefined;
 }
 
-function toBigInt(value: unknown): bigint | undefined {
+/** The same for coins of any sign and size: how far a balance may go, for instance. */
+export function parseCoins(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined;
-  if (typeof value === 'string' && POSITIVE_WHOLE.test(value)) return BigInt(value);
+  if (typeof value === 'string' && DIGITS.test(value)) return BigInt(value);
   return undefined;
 }
 

@@ -25,6 +25,7 @@ export const ERROR_MEANINGS = {
     'The connection was lost at the commit, and it cannot be found out whether it happened.',
   overloaded: 'Too many postings wait already; nothing of the call was accepted.',
   permission_denied: 'The database role lacks a right that the command needs.',
+  read_only: 'This Trueup was opened with readOnly, and the call would write.',
   schema_missing: 'The tables of Trueup are not in this database yet.',
   schema_newer: 'The database was migrated by a newer Trueup than this one.',
   sync_missing: 'The sync triggers of this mapping are not installed.',

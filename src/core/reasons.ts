@@ -4,7 +4,7 @@ export interface ReasonRule {
   readonly earns?: boolean | undefined;
   /** Which way coins may move for this reason. Default: `both`. */
   readonly allows?: 'credit' | 'debit' | 'both' | undefined;
-  /** Who may use it, as `actor` of the request names him. Default: anybody. */
+  /** Who may use it, as `actor` of the request says. Default: anybody. */
   readonly actors?: readonly string[] | undefined;
 }
 

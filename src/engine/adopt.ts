@@ -3,7 +3,8 @@ import { readCatalog } from '../mapping/catalog.js';
 import { propose, type Proposal, type Proposals } from '../mapping/propose/proposal.js';
 import { refuseSharedProfiles, resolveMapping } from '../mapping/resolve.js';
 import type { Queryable } from '../postgres/database.js';
-import { connect, disconnect, type TrueupOptions } from './connect.js';
+import { connect, disconnect } from './connect.js';
+import { checkTrueupOptions, type TrueupOptions } from './options.js';
 
 /** How to look at a database that is to be adopted. */
 export interface ProposeOptions extends Pick<
@@ -29,12 +30,13 @@ const READING = { readOnly: true, settings: { lock_timeout: '5s' } } as const;
  *   {@link openTrueup} does while connecting
  */
 export async function proposeMapping(options: ProposeOptions = {}): Promise<Proposals> {
-  const connection = await connect(options);
+  const { lookAtWallets = true, ...others } = options;
+  const connection = await connect(checkTrueupOptions(others));
   try {
     return await connection.database.transaction(async (session) => {
       const found = propose(await readCatalog(session));
       if (found.proposals.length === 0) throw nothingToAdopt(found);
-      return await confirmed(session, found, options.lookAtWallets ?? true);
+      return await confirmed(session, found, lookAtWallets);
     }, READING);
   } finally {
     await disconnect(connection);

@@ -1,6 +1,6 @@
+import { read, readText } from '../core/arguments.js';
 import type { DoctorOptions, DoctorReport } from '../doctor/model.js';
 import { examine } from '../doctor/run.js';
-import type { Mapping } from '../mapping/schema.js';
 import { planMigration } from '../postgres/migrate.js';
 import { explain, type BalanceStory, type ExplainRequest } from '../reconcile/explain.js';
 import { heal, type HealResult } from '../reconcile/heal.js';
@@ -20,37 +20,48 @@ import { carryAll, type CarryResult } from '../sync/carry.js';
 import { installSync, planSync, removeSync, type SyncChange } from '../sync/install.js';
 import type { InstallOptions } from '../sync/options.js';
 import { syncStatus, type SyncStatus } from '../sync/sync.js';
+import {
+  BACKFILL,
+  EXPLAIN,
+  FIND_OPENING,
+  INSTALL,
+  POST_OPENING,
+  type BackfillOptions,
+} from './care-options.js';
 import { schemaParts } from './connect.js';
-import { Reads, type ReadSource } from './reads.js';
-
-/** What the care of caches needs. */
-export interface CareSource extends ReadSource {
-  /** The mapping as it was written. */
-  readonly source: Mapping;
-}
+import { HEAL, type HealOptions } from './options.js';
+import { Settings } from './settings.js';
 
 /** What keeps caches right, and says why one was not: triggers, checks, repairs, explanations. */
-export abstract class Care<Events extends Record<keyof Events, unknown[]>> extends Reads<Events> {
-  protected abstract override get source(): CareSource;
-
+export abstract class Care<
+  Events extends Record<keyof Events, unknown[]>,
+> extends Settings<Events> {
   /** Makes a wallet's caches and its profile's what the ledger says. */
   syncWalletToProfile(walletId: string): Promise<services.SyncResult> {
-    return services.syncWalletToProfile(this.source.database, this.source.mapping, walletId);
+    return this.change(async ({ database, mapping }) =>
+      services.syncWalletToProfile(database, mapping, readText(walletId, 'walletId')),
+    );
   }
 
   /** The same for a user's wallet; null where he has none. */
   syncProfileByUserId(userId: string): Promise<services.SyncResult | null> {
-    return services.syncProfileByUserId(this.source.database, this.source.mapping, userId);
+    return this.change(async ({ database, mapping }) =>
+      services.syncProfileByUserId(database, mapping, readText(userId, 'userId')),
+    );
   }
 
   /** Compares ledger, wallet and profile exactly. Reads only. */
   getBalanceDrift(walletId: string): Promise<services.BalanceDrift> {
-    return services.getBalanceDrift(this.source.database, this.source.mapping, walletId);
+    return this.ask(async ({ database, mapping }) =>
+      services.getBalanceDrift(database, mapping, readText(walletId, 'walletId')),
+    );
   }
 
   /** Rebuilds lifetime earnings from the ledger and returns them. */
   recomputeLifetimeEarnings(walletId: string): Promise<bigint> {
-    return services.recomputeLifetimeEarnings(this.source.database, this.source.mapping, walletId);
+    return this.change(async ({ database, mapping }) =>
+      services.recomputeLifetimeEarnings(database, mapping, readText(walletId, 'walletId')),
+    );
   }
 
   /**
@@ -60,7 +71,9 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
    * @throws TrueupError also `user_not_found`, `wallet_not_found`, `invalid_argument`, `feature_off`
    */
   explain(request: ExplainRequest): Promise<BalanceStory> {
-    return explain(this.source.database, this.source.mapping, request);
+    return this.ask(async ({ database, mapping }) =>
+      explain(database, mapping, read(EXPLAIN, request)),
+    );
   }
 
   /**
@@ -68,7 +81,9 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
    * would do. Reads only.
    */
   findOpeningBalances(options: FindOpeningOptions = {}): Promise<OpeningPlan> {
-    return findOpeningBalances(this.source.database, this.source.mapping, options);
+    return this.ask(async ({ database, mapping }) =>
+      findOpeningBalances(database, mapping, read(FIND_OPENING, options)),
+    );
   }
 
   /**
@@ -77,8 +92,13 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
    *
    * @throws TrueupError `feature_off` where columns of the ledger are filled by nobody
    */
-  postOpeningBalances(plan: OpeningPlan, options?: PostOpeningOptions): Promise<OpeningSummary> {
-    return postOpeningBalances(this.source.database, this.source.mapping, plan, options);
+  postOpeningBalances(
+    plan: OpeningPlan,
+    options: PostOpeningOptions = {},
+  ): Promise<OpeningSummary> {
+    return this.change(async ({ database, mapping }) =>
+      postOpeningBalances(database, mapping, plan, read(POST_OPENING, options)),
+    );
   }
 
   /**
@@ -87,9 +107,11 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
    * Trueup (not one without healer) within a second; leaving that mode carries what is still marked.
    */
   async installSync(options: InstallOptions = {}): Promise<SyncChange> {
-    const { database, mapping, source } = this.source;
-    const change = await installSync(database, mapping, source, options);
-    if (options.deferred === true) this.wakeCarrier();
+    const asked = read(INSTALL, options);
+    const change = await this.change(({ database, mapping, source }) =>
+      installSync(database, mapping, source, asked),
+    );
+    if (asked.deferred === true) this.wakeCarrier();
     else await this.carry();
     return change;
   }
@@ -99,18 +121,19 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
 
   /** Carries every profile that is marked now, and waits for it. An open Trueup does this by itself. */
   carry(): Promise<CarryResult> {
-    return carryAll(this.source.database, this.source.mapping);
+    return this.change(({ database, mapping }) => carryAll(database, mapping));
   }
 
   /**
    * The SQL that installing would run, to the letter: with what is missing of Trueup's own schema, and
    * {@link installSync}; or that of {@link removeSync}. It only reads.
    */
-  async planSync(options: InstallOptions | 'remove' = {}): Promise<string> {
-    const { database, mapping, source } = this.source;
-    const triggers = await planSync(database, mapping, source, options);
-    if (options === 'remove') return triggers;
-    return (await planMigration(database, schemaParts(source))) + triggers;
+  planSync(options: InstallOptions | 'remove' = {}): Promise<string> {
+    return this.ask(async ({ database, mapping, source }) => {
+      if (options === 'remove') return planSync(database, mapping, source, options);
+      const triggers = await planSync(database, mapping, source, read(INSTALL, options));
+      return (await planMigration(database, schemaParts(source))) + triggers;
+    });
   }
 
   /**
@@ -118,7 +141,7 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
    * recorded stays.
    */
   async removeSync(): Promise<SyncChange> {
-    const change = await removeSync(this.source.database, this.source.mapping);
+    const change = await this.change(({ database, mapping }) => removeSync(database, mapping));
     await this.carry();
     return change;
   }
@@ -129,13 +152,15 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
    *
    * @throws TrueupError `feature_off` where the mapping has no activity
    */
-  backfillActivity(options: { signal?: AbortSignal } = {}): Promise<BackfilledActivity> {
-    return backfillActivity(this.source.database, this.source.mapping, options);
+  backfillActivity(options: BackfillOptions = {}): Promise<BackfilledActivity> {
+    return this.change(async ({ database, mapping }) =>
+      backfillActivity(database, mapping, read(BACKFILL, options)),
+    );
   }
 
   /** Whether the sync triggers stand, and how many failures wait for the healer. */
   syncStatus(): Promise<SyncStatus> {
-    return syncStatus(this.source.database, this.source.mapping);
+    return this.ask(({ database, mapping }) => syncStatus(database, mapping));
   }
 
   /**
@@ -145,12 +170,15 @@ export abstract class Care<Events extends Record<keyof Events, unknown[]>> exten
    * @throws TrueupError `invalid_argument`, `database_unreachable`
    */
   doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
-    const { database, source } = this.source;
-    return examine(database, { mapping: source, source: 'the mapping' }, options);
+    return this.ask(({ database, source }) =>
+      examine(database, { mapping: source, source: 'the mapping' }, options),
+    );
   }
 
   /** Takes up recorded sync failures and missed events now. */
-  heal(options: { everything?: boolean; signal?: AbortSignal } = {}): Promise<HealResult> {
-    return heal(this.source.database, this.source.mapping, options);
+  heal(options: HealOptions = {}): Promise<HealResult> {
+    return this.change(async ({ database, mapping }) =>
+      heal(database, mapping, read(HEAL, options)),
+    );
   }
 }

@@ -1,37 +1,41 @@
+import { TrueupError } from '../core/errors.js';
 import { loadMapping, type LoadedMapping } from '../mapping/load.js';
 import { isOwn } from '../mapping/own.js';
 import { resolveMapping } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
 import { migrate, type Migration } from '../postgres/migrate.js';
 import { installSyncOnce } from '../sync/install.js';
-import { connect, disconnect, schemaParts, type TrueupOptions } from './connect.js';
 import { restoreShipped } from '../postgres/shipped.js';
 import { examine } from '../doctor/run.js';
 import type { DoctorOptions, DoctorReport } from '../doctor/model.js';
+import { connect, disconnect, schemaParts } from './connect.js';
+import { checkTrueupOptions, type TrueupOptions } from './options.js';
 import { Trueup } from './trueup.js';
 
 /**
  * Opens Trueup: connects (or starts the embedded server), brings Trueup's schema up to date, and
  * holds the mapping against the database.
  *
- * @throws TrueupError `database_unreachable`, `database_unsupported`, `embedded_failed`,
+ * @throws TrueupError `invalid_argument`, `database_unreachable`, `database_unsupported`, `embedded_failed`,
  *   `config_not_found`, `config_invalid`, `mapping_mismatch`, `schema_missing`, `schema_newer`,
  *   `migration_changed`, `permission_denied`
  */
 export async function openTrueup(options: TrueupOptions = {}): Promise<Trueup> {
-  const loaded = loadMapping(options.config, options.reasons);
-  const { server, database } = await connect(options);
+  const checked = checkTrueupOptions(options);
+  const { readOnly, healer, posting } = checked;
+  const loaded = loadMapping(checked.config, checked.reasons);
+  const connection = await connect(checked);
+  const { server, database } = connection;
   try {
     const own = isOwn(loaded.mapping);
-    if (options.readOnly !== true || (own && server !== undefined)) await prepare(database, loaded);
+    if (!readOnly || (own && server !== undefined)) await prepare(database, loaded);
     const mapping = await resolveMapping(database, loaded);
-    const healer = options.healer ?? options.readOnly !== true;
     return new Trueup(
-      { server, database, mapping, source: loaded.mapping },
-      { healer, ...(options.posting === undefined ? {} : { posting: options.posting }) },
+      { ...connection, mapping, source: loaded.mapping },
+      { healer, readOnly, posting },
     );
   } catch (error) {
-    await disconnect({ server, database });
+    await disconnect(connection);
     throw error;
   }
 }
@@ -43,12 +47,15 @@ export async function openTrueup(options: TrueupOptions = {}): Promise<Trueup> {
  * @throws TrueupError as {@link openTrueup}
  */
 export async function migrateDatabase(options: TrueupOptions = {}): Promise<Migration[]> {
-  const loaded = loadMapping(options.config);
-  const { server, database } = await connect(options);
+  const checked = checkTrueupOptions(options);
+  if (checked.readOnly)
+    throw new TrueupError('read_only', 'a migration writes: leave readOnly out');
+  const loaded = loadMapping(checked.config);
+  const connection = await connect(checked);
   try {
-    return await prepare(database, loaded);
+    return await prepare(connection.database, loaded);
   } finally {
-    await disconnect({ server, database });
+    await disconnect(connection);
   }
 }
 
@@ -59,8 +66,10 @@ export async function migrateDatabase(options: TrueupOptions = {}): Promise<Migr
  * @throws TrueupError as {@link openTrueup}
  */
 export async function restoreTriggers(options: TrueupOptions = {}): Promise<string[]> {
-  const loaded = loadMapping(options.config);
-  const { server, database } = await connect(options);
+  const checked = checkTrueupOptions(options);
+  if (checked.readOnly) throw new TrueupError('read_only', 'restoring writes: leave readOnly out');
+  const loaded = loadMapping(checked.config);
+  const { server, database } = await connect(checked);
   try {
     await prepare(database, loaded);
     return await restoreShipped(database);
@@ -79,10 +88,15 @@ export async function restoreTriggers(options: TrueupOptions = {}): Promise<stri
 export async function examineDatabase(
   options: TrueupOptions & DoctorOptions = {},
 ): Promise<DoctorReport> {
-  const loaded = loadMapping(options.config, options.reasons);
-  const { server, database } = await connect(options);
+  const { skip, transactionSeconds, ...others } = options;
+  const checked = checkTrueupOptions(others);
+  const loaded = loadMapping(checked.config, checked.reasons);
+  const { server, database } = await connect(checked);
   try {
-    return await examine(database, loaded, options);
+    return await examine(database, loaded, {
+      ...(skip === undefined ? {} : { skip }),
+      ...(transactionSeconds === undefined ? {} : { transactionSeconds }),
+    });
   } finally {
     await disconnect({ server, database });
   }

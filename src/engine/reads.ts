@@ -25,20 +25,20 @@ export interface ReadSource {
 
 /**
  * What can be asked of the economy; docs/reads.md shows each. Coins are `bigint`, times are `Date`.
- * Nothing here locks or writes. A wallet is named by its id or by its user (his primary wallet, or
+ * Nothing here locks or writes. A wallet is named by its id or by its user (the primary wallet, or
  * the one of `currency`). All throw `wallet_not_found` and `user_not_found` where there is none,
- * `invalid_argument`, `feature_off` (the message names the column that the mapping lacks), and what
+ * `invalid_argument`, `closed`, `feature_off` (the message names the column that the mapping lacks), and what
  * the database reports (`database_failed`, `database_unreachable`, `permission_denied`).
  */
-export abstract class Reads<Events extends Record<keyof Events, unknown[]>> extends Verbs<Events> {
+export abstract class Reads<Told extends Record<keyof Told, unknown[]>> extends Verbs<Told> {
   readonly #statements = new Set<Readable>();
 
-  /** Where to read. */
-  protected abstract get source(): ReadSource;
+  /** Asks the database, unless this Trueup is closed. */
+  protected abstract ask<Answer>(work: (source: ReadSource) => Promise<Answer>): Promise<Answer>;
 
   /** What a wallet holds, what of it is on hold, and what is available: all of one moment. */
   balance(wallet: WalletReference): Promise<WalletBalance> {
-    return readBalance(this.source.database, this.source.mapping, wallet);
+    return this.ask(({ database, mapping }) => readBalance(database, mapping, wallet));
   }
 
   /**
@@ -46,7 +46,7 @@ export abstract class Reads<Events extends Record<keyof Events, unknown[]>> exte
    * ledger is numbered this is the balance after the last entry, by number, whose time is not later.
    */
   balanceAt(request: BalanceAtRequest): Promise<bigint> {
-    return readBalanceAt(this.source.database, this.source.mapping, request);
+    return this.ask(({ database, mapping }) => readBalanceAt(database, mapping, request));
   }
 
   /**
@@ -55,7 +55,7 @@ export abstract class Reads<Events extends Record<keyof Events, unknown[]>> exte
    * @throws TrueupError also `entry_not_found`
    */
   balanceAfter(entryId: string): Promise<EntryBalance> {
-    return readBalanceAfter(this.source.database, this.source.mapping, entryId);
+    return this.ask(({ database, mapping }) => readBalanceAfter(database, mapping, entryId));
   }
 
   /**
@@ -63,7 +63,7 @@ export abstract class Reads<Events extends Record<keyof Events, unknown[]>> exte
    * `nextCursor` shows no entry twice and misses none, also while entries are written.
    */
   history(request: HistoryRequest): Promise<HistoryPage> {
-    return readHistory(this.source.database, this.source.mapping, request);
+    return this.ask(({ database, mapping }) => readHistory(database, mapping, request));
   }
 
   /**
@@ -71,7 +71,7 @@ export abstract class Reads<Events extends Record<keyof Events, unknown[]>> exte
    * `coins_spent`. Read from the ledger, so it is there as soon as the entry is.
    */
   activity(request: ActivityRequest): Promise<ActivityPage> {
-    return readActivity(this.source.database, this.source.mapping, request);
+    return this.ask(({ database, mapping }) => readActivity(database, mapping, request));
   }
 
   /**
@@ -79,16 +79,17 @@ export abstract class Reads<Events extends Record<keyof Events, unknown[]>> exte
    * UTF-8 text: CSV (RFC 4180, but lines end with LF) or JSON Lines. Whoever does not read it to its
    * end destroys it.
    */
-  async statement(request: StatementRequest): Promise<Readable> {
-    const { database, mapping } = this.source;
-    const stream = await openStatement(database, mapping, request);
-    this.#statements.add(stream);
-    return stream.once('close', () => this.#statements.delete(stream));
+  statement(request: StatementRequest): Promise<Readable> {
+    return this.ask(async ({ database, mapping }) => {
+      const stream = await openStatement(database, mapping, request);
+      this.#statements.add(stream);
+      return stream.once('close', () => this.#statements.delete(stream));
+    });
   }
 
   /** The books of each currency, and whether they close. Reads the whole ledger. */
   circulation(): Promise<Circulation[]> {
-    return readCirculation(this.source.database, this.source.mapping);
+    return this.ask(({ database, mapping }) => readCirculation(database, mapping));
   }
 
   /**
@@ -98,7 +99,7 @@ export abstract class Reads<Events extends Record<keyof Events, unknown[]>> exte
    * @throws TrueupError also `schema_missing`
    */
   holds(request: HoldsRequest): Promise<HoldsPage> {
-    return readHolds(this.source.database, this.source.mapping, request);
+    return this.ask(({ database, mapping }) => readHolds(database, mapping, request));
   }
 
   /** Ends the statements that nobody has read to their end: their connections are needed back. */

@@ -1,25 +1,28 @@
 import type { Finding } from '../core/drift.js';
-import { TrueupError } from '../core/errors.js';
 import type { PostItem } from '../core/posting/request.js';
 import type { ItemOutcome, PostedEntry } from '../ledger/outcomes.js';
-import { Poster, POSTER_DEFAULTS, POSTING_SESSION, type PosterOptions } from '../ledger/poster.js';
+import { Poster, POSTING_SESSION, type PosterOptions } from '../ledger/poster.js';
 import { prepare } from '../ledger/prepare.js';
-import { expireOverdueHolds } from '../ledger/expiry.js';
 import { HoldExpirer } from '../ledger/expirer.js';
-import * as settings from '../ledger/settings.js';
-import { openWallet, type OpenWalletRequest } from '../ledger/wallets.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import { isOwn } from '../mapping/own.js';
 import type { Database } from '../postgres/database.js';
 import { type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
-import type { ReconcileOptions, ReconcileSummary } from '../reconcile/options.js';
+import {
+  checkOptions,
+  type ReconcileOptions,
+  type ReconcileSummary,
+} from '../reconcile/options.js';
 import { reconcile } from '../reconcile/run.js';
 import { Carrier } from '../sync/carrier.js';
 import type { CarryResult } from '../sync/carry.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
-import { Care, type CareSource } from './care.js';
+import { Care } from './care.js';
+import type { ListenerFailure } from './events.js';
+import { Gate } from './gate.js';
+import type { ReadSource } from './reads.js';
+import type { ChangeSource } from './settings.js';
 import { Within, type TransactionClient } from './within.js';
 
 /** What {@link Trueup.on} can listen to, and what the listener is given. */
@@ -34,10 +37,19 @@ export interface TrueupEvents {
   carry: [result: CarryResult];
   /** Background work (healing, carrying, closing overdue holds) met an error; it goes on. */
   healerError: [error: unknown];
+  /** A listener has thrown, or its promise was rejected. What it listened to has happened. */
+  listenerError: [failure: ListenerFailure];
 }
 
 /** What opening made ready, so that close() can end it in reverse order. */
-type Parts = Connection & CareSource;
+interface Parts extends Connection, ChangeSource {}
+
+/** How an open Trueup works. */
+interface Manner {
+  readonly healer: boolean;
+  readonly readOnly: boolean;
+  readonly posting: PosterOptions;
+}
 
 /** An open Trueup: one database, one mapping. */
 export class Trueup extends Care<TrueupEvents> {
@@ -48,12 +60,16 @@ export class Trueup extends Care<TrueupEvents> {
   readonly #expirer: HoldExpirer | undefined;
   readonly #posting: Database;
   readonly #poster: Poster;
+  readonly #gate: Gate;
+  readonly #most: number;
   #closed: Promise<void> | undefined;
 
-  constructor(parts: Parts, options: { healer: boolean; posting?: Partial<PosterOptions> }) {
+  /** @internal Open one with `openTrueup`. */
+  constructor(parts: Parts, { healer, readOnly, posting }: Manner) {
     super();
     this.#parts = parts;
-    const posting = { ...POSTER_DEFAULTS, ...options.posting };
+    this.#gate = new Gate(readOnly);
+    this.#most = posting.queueLimit;
     this.#posting = parts.database.sibling({
       maxConnections: posting.lanes + 1,
       pipeline: true,
@@ -63,23 +79,28 @@ export class Trueup extends Care<TrueupEvents> {
       },
     });
     this.#poster = new Poster(this.#posting, parts.mapping, posting);
-    this.#healer = options.healer
+    const onError = (error: unknown): void => {
+      this.tell('healerError', error);
+    };
+    this.#healer = healer
       ? new Healer(parts.database, parts.mapping, {
-          onHealed: (result) => this.emit('heal', result),
-          onError: (error) => this.emit('healerError', error),
+          onHealed: (result) => {
+            this.tell('heal', result);
+          },
+          onError,
         })
       : undefined;
     // One connection to listen with, and one to work with: they connect when there is work.
     this.#carrying = parts.database.sibling({ maxConnections: 2 });
-    this.#carrier = options.healer
+    this.#carrier = healer
       ? new Carrier(this.#carrying, parts.mapping, {
-          onCarried: (result) => this.emit('carry', result),
-          onError: (error) => this.emit('healerError', error),
+          onCarried: (result) => {
+            this.tell('carry', result);
+          },
+          onError,
         })
       : undefined;
-    this.#expirer = options.healer
-      ? new HoldExpirer(parts.database, parts.mapping, (error) => this.emit('healerError', error))
-      : undefined;
+    this.#expirer = healer ? new HoldExpirer(parts.database, parts.mapping, onError) : undefined;
   }
 
   /** The mapping with what the database says about it. */
@@ -87,8 +108,22 @@ export class Trueup extends Care<TrueupEvents> {
     return this.#parts.mapping;
   }
 
-  protected get source(): CareSource {
-    return this.#parts;
+  /**
+   * Where another client finds the database that this Trueup works on, as `pg` and `psql` take it. For
+   * the embedded server it names the folder of its socket; for your own it is the URL that you gave.
+   */
+  get connectionString(): string {
+    return this.#parts.url;
+  }
+
+  /** Asks the database what only reads, unless this Trueup is closed. */
+  protected ask<Answer>(work: (source: ChangeSource) => Promise<Answer>): Promise<Answer> {
+    return this.#gate.read(() => work(this.#parts));
+  }
+
+  /** The same for what may write; refused also where this Trueup is read-only. */
+  protected change<Answer>(work: (source: ChangeSource) => Promise<Answer>): Promise<Answer> {
+    return this.#gate.write(() => work(this.#parts));
   }
 
   /** Has the background carrier look for marks, where there is one. */
@@ -99,14 +134,17 @@ export class Trueup extends Care<TrueupEvents> {
   /**
    * Posts items in their order, in one transaction that it may share with other callers: one outcome
    * for each item, once they are committed. A refused item does not keep the others from being
-   * posted, but for those with the same link.
+   * posted, but for those with the same link. The items are copied: changing them later changes
+   * nothing.
    *
    * @throws TrueupError also `overloaded` (too much waits; nothing was accepted), `closed`,
-   *   `outcome_unknown` (the connection was lost at the commit)
+   *   `read_only`, `outcome_unknown` (the connection was lost at the commit)
    */
   async post(items: readonly PostItem[]): Promise<ItemOutcome[]> {
-    if (items.length === 0) return [];
-    const outcomes = await this.#poster.post(prepare(this.mapping, items));
+    this.#gate.checkWritable();
+    const prepared = prepare(this.mapping, items, this.#most);
+    if (prepared.length === 0) return [];
+    const outcomes = await this.#poster.post(prepared);
     if (this.listenerCount('entry') > 0) {
       for (const outcome of outcomes) this.#announce(outcome);
     }
@@ -115,87 +153,34 @@ export class Trueup extends Care<TrueupEvents> {
 
   #announce(outcome: ItemOutcome): void {
     if (outcome.status !== 'posted' || outcome.replayed) return;
-    for (const entry of outcome.entries) this.emit('entry', entry);
+    for (const entry of outcome.entries) this.tell('entry', entry);
   }
 
   /**
-   * The verbs inside a transaction that the caller has begun on his own connection and ends himself:
-   * coins and his own rows in one commit.
+   * The verbs inside a transaction that the caller has begun on a connection of its own, and will end:
+   * coins and the caller's own rows in one commit.
+   *
+   * @throws TrueupError `invalid_argument` where this is no client
    */
   within(client: TransactionClient): Within {
-    return new Within(client, this.mapping);
-  }
-
-  /**
-   * Opens a wallet in Trueup's own tables.
-   *
-   * @returns its id
-   * @throws TrueupError `feature_off` on adopted tables: their application opens wallets itself
-   */
-  async openWallet(request: OpenWalletRequest): Promise<string> {
-    if (!isOwn(this.#parts.source)) {
-      throw new TrueupError('feature_off', 'an adopted application opens its wallets itself');
-    }
-    return openWallet(this.#parts.database, request);
-  }
-
-  /** Sets how far a wallet's balance may move. */
-  setWalletLimits(walletId: string, limits: settings.WalletLimits): Promise<void> {
-    return settings.setWalletLimits(this.#parts.database, this.mapping, walletId, limits);
-  }
-
-  /** Refuses every posting and hold on a wallet from now on. */
-  freeze(walletId: string, reason?: string): Promise<void> {
-    return settings.freezeWallet(this.#parts.database, this.mapping, walletId, reason);
-  }
-
-  /** Ends {@link freeze}. */
-  unfreeze(walletId: string): Promise<void> {
-    return settings.unfreezeWallet(this.#parts.database, this.mapping, walletId);
-  }
-
-  /** Limits what may be spent in a window of time, such as 10,000 coins a day for one reason. */
-  setSpendingLimit(limit: settings.SpendingLimitRequest): Promise<settings.SpendingLimit> {
-    return settings.setSpendingLimit(this.#parts.database, this.mapping, limit);
-  }
-
-  /** Takes a spending limit away, and tells whether there was one. */
-  removeSpendingLimit(limitId: string): Promise<boolean> {
-    return settings.removeSpendingLimit(this.#parts.database, this.mapping, limitId);
-  }
-
-  /** All spending limits. */
-  spendingLimits(): Promise<settings.SpendingLimit[]> {
-    return settings.listSpendingLimits(this.#parts.database, this.mapping);
-  }
-
-  /**
-   * Closes holds whose time is over, and tells in how many wallets. An open Trueup does this by
-   * itself in the background, unless it was opened without healer.
-   */
-  expireHolds(): Promise<number> {
-    return expireOverdueHolds(this.#parts.database, this.mapping);
+    return new Within(client, { mapping: this.mapping, gate: this.#gate, most: this.#most });
   }
 
   /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
-  reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
-    return reconcile(
-      this.#parts.database,
-      this.mapping,
-      {
-        ...options,
-        onFinding: (finding) => {
-          this.emit('drift', finding);
-          options.onFinding?.(finding);
-        },
-      },
-      VERSION,
-    );
+  async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
+    const { onFinding, ...checked } = checkOptions(options);
+    const tell = (finding: Finding): void => {
+      this.tell('drift', finding);
+      onFinding?.(finding);
+    };
+    const run = ({ database, mapping }: ReadSource): Promise<ReconcileSummary> =>
+      reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION);
+    return checked.dryRun ? this.ask(run) : this.change(run);
   }
 
   /**
    * Waits until everything that was handed in is committed and answered, ends the healer and every
-   * connection, and leaves the embedded server.
+   * connection, and leaves the embedded server. Whatever is called from then on is `closed`.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -203,7 +188,9 @@ export class Trueup extends Care<TrueupEvents> {
   }
 
   async #close(): Promise<void> {
-    await this.#poster.close();
+    this.#gate.close();
+    this.endStatements(); // First, because others may wait for their connections.
+    await Promise.all([this.#poster.close(), this.#gate.empty()]);
     this.endStatements();
     await Promise.all([this.#healer?.stop(), this.#carrier?.stop(), this.#expirer?.stop()]);
     await Promise.all([this.#posting.close(), this.#carrying.close()]);

@@ -12,6 +12,16 @@ export function explainFailure(mapping: ResolvedMapping, error: unknown): Trueup
       cause: error,
     });
   }
+  if (sqlStateOf(error) === '22001') {
+    return new TrueupError(
+      'invalid_argument',
+      `a text is too long for its column: ${known.message}`,
+      {
+        hint: 'Shorten it, or widen the column of the ledger.',
+        cause: error,
+      },
+    );
+  }
   if (sqlStateOf(error) !== '23502') return known;
   return new TrueupError(
     'feature_off',

@@ -29,7 +29,7 @@ export interface WalletSpecials {
 
 /**
  * Locks every wallet of the batch in id order, and returns each as it is once its lock is held.
- * Whoever waits here sees in the *next* statement what the one before him committed.
+ * Whoever waits here sees in the *next* statement what the one before committed.
  */
 export function lockWallets(mapping: ResolvedMapping, wanted: Wanted): Statement {
   const { wallet } = mapping;

@@ -12,9 +12,9 @@ import { itemsOf, resolveAll, touchedBy, type Unit } from './unit.js';
 
 /** How a poster works; see {@link Poster}. */
 export interface PosterOptions {
-  /** Items that may wait at a time. */
+  /** Items that may wait at a time, and that one call may have. */
   readonly queueLimit: number;
-  /** Items that are posted in one transaction at most. */
+  /** Items that calls share a transaction up to. A single call is never divided. */
   readonly batchLimit: number;
   /** Batches that may be on their way at a time. */
   readonly lanes: number;
@@ -82,7 +82,7 @@ export class Poster {
     if (this.#closed) {
       return Promise.reject(new TrueupError('closed', 'this Trueup is closed'));
     }
-    if (this.#waiting + items.length > this.#options.queueLimit && this.#waiting > 0) {
+    if (this.#waiting + items.length > this.#options.queueLimit) {
       return Promise.reject(
         new TrueupError('overloaded', `${String(this.#waiting)} postings wait already`, {
           hint: 'Nothing of this call was accepted. Wait for earlier ones before handing in more.',
@@ -146,8 +146,13 @@ export class Poster {
   async #work(units: readonly Unit[]): Promise<void> {
     const touched = units.flatMap(({ touches }) => touches);
     for (const name of touched) this.#held.add(name);
-    const left = await this.#ahead.post(units);
-    if (left.length > 0) await this.#answer(left);
+    try {
+      const left = await this.#ahead.post(units);
+      if (left.length > 0) await this.#answer(left);
+    } catch (error) {
+      // Nobody may wait for ever, nor the lane end with it, whatever has gone wrong in here.
+      for (const { reject } of units) reject(explainFailure(this.#mapping, error));
+    }
     for (const name of touched) this.#held.delete(name);
   }
 

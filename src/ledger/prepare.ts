@@ -1,155 +1,168 @@
 import { randomUUID } from 'node:crypto';
+import { asWrong, MAX_NOTE_LENGTH, read, show, wrong } from '../core/arguments.js';
 import { TrueupError } from '../core/errors.js';
 import { canonicalJson } from '../core/posting/canonical.js';
-import type { PostItem, PreparedItem, WalletReference } from '../core/posting/request.js';
+import type { PostItem, PreparedItem } from '../core/posting/request.js';
+import { canonicalId } from '../mapping/ids.js';
 import type { ResolvedMapping } from '../mapping/model.js';
+import { shapeFor } from './items.js';
+import { checkReference, featureOff } from './reference.js';
 
 /**
- * Makes items ready to be decided. What is wrong here is wrong in the caller's program, so it is an
- * error, not a refusal: nothing of the batch is posted.
+ * Makes items ready to be decided, as copies: what their caller does to the originals changes
+ * nothing. What is wrong here is wrong in the caller's program, so it is an error, not a refusal:
+ * nothing of the batch is posted.
  *
+ * @param most items that one call may have
  * @throws TrueupError `invalid_argument`, `feature_off` (the message names the missing column)
  */
-export function prepare(mapping: ResolvedMapping, items: readonly PostItem[]): PreparedItem[] {
-  checkLinks(items);
-  return items.map((item) => {
-    checkItem(mapping, item);
-    const metadata = 'metadata' in item ? toJson(item.metadata) : null;
-    return { item, metadata, newHoldId: item.type === 'hold' ? randomUUID() : '' };
-  });
+export function prepare(mapping: ResolvedMapping, items: unknown, most: number): PreparedItem[] {
+  const given = listOf(items, most);
+  const prepared: PreparedItem[] = [];
+  for (let place = 0; place < given.length; place += 1) {
+    try {
+      prepared.push(prepareOne(mapping, given[place]));
+    } catch (error) {
+      throw given.length === 1 ? error : atPlace(error, place);
+    }
+  }
+  if (prepared.length > 1) checkLinks(prepared);
+  return prepared;
+}
+
+function listOf(items: unknown, most: number): readonly unknown[] {
+  try {
+    if (!Array.isArray(items)) throw wrong(`the items have to be a list, not ${show(items)}`);
+    const { length } = items;
+    if (!(length <= most)) throw tooMany(length, most);
+    // By number, not by its iterator: that is code of its owner.
+    const given: unknown[] = [];
+    for (let place = 0; place < length; place += 1) given.push(items[place]);
+    return given;
+  } catch (error) {
+    throw asWrong(error, 'the list of items');
+  }
+}
+
+function tooMany(length: number, most: number): TrueupError {
+  return new TrueupError(
+    'invalid_argument',
+    `a call of ${String(length)} items is larger than the queue, which takes ${String(most)}`,
+    { hint: 'Divide it, or open Trueup with a higher posting.queueLimit.' },
+  );
+}
+
+/** The same error, and which item of many it is about; they are counted from 0. */
+function atPlace(error: unknown, place: number): unknown {
+  if (!(error instanceof TrueupError)) return error;
+  const { code, message, hint, cause } = error;
+  return new TrueupError(code, `item ${String(place)}: ${message}`, { hint, cause });
+}
+
+function prepareOne(mapping: ResolvedMapping, given: unknown): PreparedItem {
+  const item = inPlace(mapping, read(shapeFor(given), given));
+  const metadata =
+    item.type === 'release' || item.metadata === undefined ? null : toJson(item.metadata);
+  checkColumns(mapping, item, metadata);
+  return { item, metadata, newHoldId: item.type === 'hold' ? randomUUID() : '' };
+}
+
+/** The item with its ids as the database spells them, once it is sure that it names what it has to. */
+function inPlace(mapping: ResolvedMapping, item: PostItem): PostItem {
+  switch (item.type) {
+    case 'credit':
+    case 'debit':
+    case 'hold':
+      return checkReference(mapping, item, `a ${item.type}`);
+    case 'transfer': {
+      const from = checkReference(mapping, item.from, 'the from of a transfer');
+      const to = checkReference(mapping, item.to, 'the to of a transfer');
+      return from === item.from && to === item.to ? item : { ...item, from, to };
+    }
+    case 'capture': {
+      const holdId = item.holdId.toLowerCase();
+      if (item.to === undefined) return holdId === item.holdId ? item : { ...item, holdId };
+      return { ...item, holdId, to: checkReference(mapping, item.to, 'the to of a capture') };
+    }
+    case 'release':
+      return { ...item, holdId: item.holdId.toLowerCase() };
+    case 'reverse': {
+      const { entryId, transactionId } = item;
+      if (transactionId === undefined && entryId !== undefined) {
+        return { ...item, entryId: canonicalId(mapping.ledger.id, entryId) };
+      }
+      if (transactionId !== undefined && entryId === undefined) {
+        const id = canonicalId(mapping.ledger.transaction, transactionId);
+        return { ...item, transactionId: id };
+      }
+      throw wrong('a reversal names either entryId or transactionId');
+    }
+  }
 }
 
 /** Linked items stand side by side: otherwise the items between them would be decided twice over. */
-function checkLinks(items: readonly PostItem[]): void {
+function checkLinks(items: readonly PreparedItem[]): void {
   const ended = new Set<string>();
   let current: string | undefined;
-  for (const { link } of items) {
+  for (const { item } of items) {
+    const { link } = item;
     if (link === current) continue;
     if (current !== undefined) ended.add(current);
     if (link !== undefined && ended.has(link)) {
-      throw wrong(`the items of link ${JSON.stringify(link)} do not stand side by side`);
+      throw wrong(`the items of link ${show(link)} do not stand side by side`);
     }
     current = link;
   }
 }
 
-function checkItem(mapping: ResolvedMapping, item: PostItem): void {
-  checkText('an idempotency key', item.idempotencyKey);
-  checkText('a link', item.link);
-  if (item.type !== 'release') {
-    checkCharacters('a note', item.note);
-    checkCharacters('an actor', item.actor);
-  }
-  switch (item.type) {
-    case 'credit':
-    case 'debit':
-      checkReference(mapping, item, `a ${item.type}`);
-      checkText('a reason', item.reason, 'needed');
-      break;
-    case 'hold':
-      checkReference(mapping, item, 'a hold');
-      checkText('a reason', item.reason, 'needed');
-      checkExpiry(item.expiresInSeconds);
-      break;
-    case 'transfer':
-      checkReference(mapping, item.from, 'the from of a transfer');
-      checkReference(mapping, item.to, 'the to of a transfer');
-      checkText('a reason', item.reason);
-      break;
-    case 'capture':
-      if (item.to !== undefined) checkReference(mapping, item.to, 'the to of a capture');
-      checkText('a hold id', item.holdId, 'needed');
-      break;
-    case 'release':
-      checkText('a hold id', item.holdId, 'needed');
-      break;
-    case 'reverse':
-      if ((item.entryId === undefined) === (item.transactionId === undefined)) {
-        throw wrong('a reversal names either entryId or transactionId');
-      }
-      checkText('a reason', item.reason);
-  }
-  checkColumns(mapping, item);
-}
-
-function checkReference(mapping: ResolvedMapping, reference: WalletReference, what: string): void {
-  const { walletId, userId, currency } = reference;
-  if ((walletId === undefined) === (userId === undefined)) {
-    throw wrong(`${what} names either walletId or userId`);
-  }
-  checkText('a wallet id', walletId);
-  checkText('a user id', userId);
-  checkText('a currency', currency);
-  if (userId !== undefined && mapping.profile?.user === undefined) {
-    throw new TrueupError('feature_off', 'the mapping does not say which profile is whose', {
-      hint: 'Name profile.user in the mapping, or give walletId.',
-    });
-  }
-  if (currency !== undefined && mapping.wallet.currency === undefined) {
-    throw missing(mapping, 'wallet.currency');
-  }
-}
-
-/** About three thousand years: what PostgreSQL and JavaScript both have a date for. */
-const LONGEST_SECONDS = 1e11;
-
-function checkExpiry(seconds: number | undefined): void {
-  if (seconds === undefined || (seconds > 0 && seconds <= LONGEST_SECONDS)) return;
-  throw wrong(`expiresInSeconds is ${String(seconds)}: give a number above 0, or leave it out`);
-}
-
-function checkText(what: string, value: unknown, needed?: 'needed'): void {
-  if (value === undefined && needed === undefined) return;
-  if (typeof value !== 'string') throw wrong(`${what} has to be text`);
-  if (value.trim() === '') throw wrong(`${what} cannot be empty`);
-  checkCharacters(what, value);
-}
-
-/** What PostgreSQL does not store, or not as it is: then a repeat would not be known again. */
-const UNSTORABLE = /[\0\p{Surrogate}]/u;
-
-function checkCharacters(what: string, value: string | undefined): void {
-  if (value === undefined || !UNSTORABLE.test(value)) return;
-  throw wrong(`${what} cannot hold a null character or half a surrogate pair`);
-}
-
 /** What an item says has to have a column to be kept in. */
-function checkColumns(mapping: ResolvedMapping, item: PostItem): void {
+function checkColumns(mapping: ResolvedMapping, item: PostItem, metadata: string | null): void {
   const { ledger, wallet } = mapping;
   const holds = item.type === 'hold' || item.type === 'capture' || item.type === 'release';
-  if (holds && wallet.pendingBalance === undefined) throw missing(mapping, 'wallet.pendingBalance');
+  if (holds && wallet.pendingBalance === undefined) {
+    throw featureOff(mapping, 'wallet.pendingBalance');
+  }
   if (item.type === 'reverse') {
-    if (ledger.reverses === undefined) throw missing(mapping, 'ledger.reverses');
+    if (ledger.reverses === undefined) throw featureOff(mapping, 'ledger.reverses');
     if (item.transactionId !== undefined && ledger.transaction === undefined) {
-      throw missing(mapping, 'ledger.transaction');
+      throw featureOff(mapping, 'ledger.transaction');
     }
   }
   if (item.type === 'hold' || item.type === 'release') return; // Kept in Trueup's own table.
-  for (const role of ['note', 'metadata', 'actor', 'idempotencyKey'] as const) {
+  if (metadata !== null && ledger.metadata === undefined) {
+    throw featureOff(mapping, 'ledger.metadata');
+  }
+  for (const role of ['note', 'actor', 'idempotencyKey'] as const) {
     if (item[role] !== undefined && ledger[role] === undefined) {
-      throw missing(mapping, `ledger.${role}`);
+      throw featureOff(mapping, `ledger.${role}`);
     }
   }
 }
 
-function missing(mapping: ResolvedMapping, role: string): TrueupError {
-  const table = role.startsWith('ledger') ? mapping.ledger.table : mapping.wallet.table;
-  return new TrueupError('feature_off', `the mapping names no ${role}`, {
-    hint: `Name a column of ${table.quoted} for ${role}, or do without.`,
-  });
-}
+/** Lists and objects within each other. Far below what a call stack can follow, here or in PostgreSQL. */
+const DEEPEST = 200;
 
 /** The same as JSON.stringify escapes it; a backslash that stands for itself is doubled. */
 const UNSTORABLE_IN_JSON = /(?<!\\)(\\\\)*\\u(0000|d[89a-f])/;
 
 function toJson(metadata: unknown): string | null {
-  if (metadata === undefined) return null;
   const text = stringify(metadata);
+  if (text !== undefined && text.length > MAX_NOTE_LENGTH) {
+    throw wrong(`the metadata is too long: at most ${String(MAX_NOTE_LENGTH)} characters of JSON`);
+  }
   if (text === undefined || UNSTORABLE_IN_JSON.test(text)) {
     throw wrong('the metadata cannot be written as JSON');
   }
   const value = JSON.parse(text) as unknown;
+  if (!isWithin(value, DEEPEST)) {
+    throw wrong(`the metadata goes deeper than ${String(DEEPEST)} levels`);
+  }
   return value === null ? null : canonicalJson(value); // The null of JSON is no metadata either.
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isWithin(member, levels - 1));
 }
 
 /** A function is no JSON: there the result is undefined, which its type does not tell. */
@@ -159,8 +172,4 @@ function stringify(value: unknown): string | undefined {
   } catch (cause) {
     throw new TrueupError('invalid_argument', 'the metadata cannot be written as JSON', { cause });
   }
-}
-
-function wrong(message: string): TrueupError {
-  return new TrueupError('invalid_argument', message);
 }

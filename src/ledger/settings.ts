@@ -1,19 +1,39 @@
-import { MAX_AMOUNT } from '../core/amount.js';
+import { MAX_AMOUNT, type Amount } from '../core/amount.js';
+import {
+  orNull,
+  read,
+  readCoins,
+  readFlag,
+  readText,
+  readWhole,
+  readWords,
+  shape,
+  wrong,
+  type Reader,
+} from '../core/arguments.js';
 import { TrueupError } from '../core/errors.js';
-import { possibleId } from '../mapping/ids.js';
+import { canonicalId, highestOf, possibleId } from '../mapping/ids.js';
 import type { Column, ResolvedMapping, Wallet } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
 import { sqlStateOf } from '../postgres/failures.js';
+import { findWallet } from './reads/wallet.js';
+import { featureOff } from './reference.js';
 import * as statements from './settings-statements.js';
 
 /** How far a wallet's balance may move. What is left out stays as it is. */
 export interface WalletLimits {
   readonly allowOverdraft?: boolean | undefined;
   /** With overdraft: the balance stays at or above it (0 or below). null: no floor. */
-  readonly minBalance?: bigint | null | undefined;
+  readonly minBalance?: Amount | null | undefined;
   /** The balance is not raised above it. null: no ceiling. */
-  readonly maxBalance?: bigint | null | undefined;
+  readonly maxBalance?: Amount | null | undefined;
 }
+
+const LIMITS = shape<WalletLimits>('the limits of a wallet', {
+  allowOverdraft: readFlag,
+  minBalance: orNull(readCoins),
+  maxBalance: orNull(readCoins),
+});
 
 /**
  * Sets the limits of a wallet.
@@ -25,17 +45,33 @@ export async function setWalletLimits(
   session: Queryable,
   mapping: ResolvedMapping,
   walletId: string,
-  { allowOverdraft, minBalance, maxBalance }: WalletLimits,
+  limits: WalletLimits,
 ): Promise<void> {
-  if (minBalance !== undefined && minBalance !== null && minBalance > 0n)
-    throw wrong('minBalance has to be 0 or below');
-  if (maxBalance !== undefined && maxBalance !== null && maxBalance < 0n)
-    throw wrong('maxBalance has to be 0 or above');
+  const { allowOverdraft, minBalance, maxBalance } = read(LIMITS, limits);
   await change(session, mapping, walletId, [
     ['allowOverdraft', allowOverdraft],
-    ['minBalance', minBalance === undefined ? undefined : (minBalance?.toString() ?? null)],
-    ['maxBalance', maxBalance === undefined ? undefined : (maxBalance?.toString() ?? null)],
+    ['minBalance', boundOf(mapping, 'minBalance', minBalance)],
+    ['maxBalance', boundOf(mapping, 'maxBalance', maxBalance)],
   ]);
+}
+
+/** A bound as text, once it is sure that it has the right sign and that a balance could reach it. */
+function boundOf(
+  mapping: ResolvedMapping,
+  role: 'minBalance' | 'maxBalance',
+  bound: Amount | null | undefined,
+): string | null | undefined {
+  if (bound === null || bound === undefined) return bound;
+  const coins = BigInt(bound);
+  const upwards = role === 'maxBalance';
+  if (upwards ? coins < 0n : coins > 0n) {
+    throw wrong(`${role} has to be 0 or ${upwards ? 'above' : 'below'}`);
+  }
+  const highest = highestOf(mapping.wallet.balance);
+  if ((upwards ? coins : -coins) > highest) {
+    throw wrong(`${role} is farther from 0 than a balance can be, which is ${String(highest)}`);
+  }
+  return String(coins);
 }
 
 /**
@@ -52,7 +88,7 @@ export async function freezeWallet(
 ): Promise<void> {
   await change(session, mapping, walletId, [
     ['frozen', true],
-    ['frozenReason', reason],
+    ['frozenReason', reason === undefined ? undefined : readWords(reason, 'the reason')],
   ]);
 }
 
@@ -81,26 +117,24 @@ async function change(
     value === undefined ? [] : [[columnOf(mapping, role), value] as const],
   );
   if (changes.length === 0) throw wrong('nothing is to be changed');
-  if (!possibleId(mapping.wallet.id, walletId)) throw unknownWallet(walletId);
+  const id = canonicalId(mapping.wallet.id, readText(walletId, 'walletId'));
+  if (!possibleId(mapping.wallet.id, id)) throw unknownWallet(id);
   try {
-    const rows = await session.query(statements.changeWallet(mapping, walletId, changes));
-    if (rows.length === 0) throw unknownWallet(walletId);
+    const rows = await session.query(statements.changeWallet(mapping, id, changes));
+    if (rows.length === 0) throw unknownWallet(id);
   } catch (error) {
     if (sqlStateOf(error) !== '23514') throw error;
-    throw new TrueupError(
-      'invalid_argument',
-      `wallet ${walletId} is outside of these limits already`,
-      { hint: 'Move its balance first.', cause: error },
-    );
+    throw new TrueupError('invalid_argument', `wallet ${id} is outside of these limits already`, {
+      hint: 'Move its balance first.',
+      cause: error,
+    });
   }
 }
 
-function columnOf({ wallet }: ResolvedMapping, role: Role): Column {
-  const column = wallet[role];
-  if (column !== undefined) return column;
-  throw new TrueupError('feature_off', `the mapping names no wallet.${role}`, {
-    hint: `Name a column of ${wallet.table.quoted} for wallet.${role}, or do without.`,
-  });
+function columnOf(mapping: ResolvedMapping, role: Role): Column {
+  const column = mapping.wallet[role];
+  if (column === undefined) throw featureOff(mapping, `wallet.${role}`);
+  return column;
 }
 
 /** How much may be spent in a window of time, which begins anew at every multiple of its length. */
@@ -109,8 +143,8 @@ export interface SpendingLimitRequest {
   readonly walletId?: string | undefined;
   /** Default: every reason. */
   readonly reason?: string | undefined;
-  /** Coins. */
-  readonly amount: bigint;
+  /** Coins, 0 or more. */
+  readonly amount: Amount;
   /** In seconds since 1970: 86,400 is a day by UTC. */
   readonly windowSeconds: number;
 }
@@ -126,27 +160,43 @@ export interface SpendingLimit {
 /** PostgreSQL's integer. */
 const LONGEST_WINDOW = 2_147_483_647;
 
+const SPENDING_LIMIT = shape<SpendingLimitRequest>(
+  'a spending limit',
+  {
+    walletId: readText,
+    reason: readText,
+    amount: readLimit,
+    windowSeconds: readWhole(1, LONGEST_WINDOW),
+  },
+  ['amount', 'windowSeconds'],
+);
+
+function readLimit(...given: Parameters<Reader<bigint>>): bigint {
+  const coins = readCoins(...given);
+  if (coins >= 0n && coins <= MAX_AMOUNT) return coins;
+  throw wrong(`a spending limit is from 0 to ${String(MAX_AMOUNT)} coins`);
+}
+
 /**
  * Sets a limit, or changes the amount of the one for the same wallet, reason and window.
  *
- * @throws TrueupError `invalid_argument`
+ * @throws TrueupError `invalid_argument`, `wallet_not_found`
  */
 export async function setSpendingLimit(
   session: Queryable,
   mapping: ResolvedMapping,
   request: SpendingLimitRequest,
 ): Promise<SpendingLimit> {
-  const { walletId = null, reason = null, amount, windowSeconds } = request;
-  if (amount < 0n || amount > MAX_AMOUNT) throw wrong(`the amount ${String(amount)} is no limit`);
-  if (!Number.isInteger(windowSeconds) || windowSeconds < 1 || windowSeconds > LONGEST_WINDOW) {
-    throw wrong(`a window of ${String(windowSeconds)} seconds is none`);
-  }
+  const { walletId, reason = null, amount, windowSeconds } = read(SPENDING_LIMIT, request);
   if (reason !== null && !Object.hasOwn(mapping.reasons, reason)) {
     throw wrong(`the registry has no reason ${JSON.stringify(reason)}`);
   }
+  const id = walletId === undefined ? undefined : canonicalId(mapping.wallet.id, walletId);
+  // A limit of a wallet that does not exist would be kept, and hold for nobody.
+  if (id !== undefined) await findWallet(session, mapping, { walletId: id });
   const [row] = await session.query<statements.SpendingLimitRow>(
     statements.setSpendingLimit(mapping.ledger.table.quoted, {
-      walletId,
+      walletId: id ?? null,
       reason,
       amount: amount.toString(),
       windowSeconds,
@@ -156,13 +206,14 @@ export async function setSpendingLimit(
   return toLimit(row);
 }
 
-/** Takes a limit away. @returns whether there was one */
+/** Takes a limit away. @returns whether there was one @throws TrueupError `invalid_argument` */
 export async function removeSpendingLimit(
   session: Queryable,
   mapping: ResolvedMapping,
   limitId: string,
 ): Promise<boolean> {
-  const statement = statements.removeSpendingLimit(mapping.ledger.table.quoted, limitId);
+  const id = readText(limitId, 'limitId');
+  const statement = statements.removeSpendingLimit(mapping.ledger.table.quoted, id);
   return (await session.query(statement)).length > 0;
 }
 
@@ -183,8 +234,4 @@ function toLimit(row: statements.SpendingLimitRow): SpendingLimit {
 
 function unknownWallet(walletId: string): TrueupError {
   return new TrueupError('wallet_not_found', `there is no wallet ${walletId}`);
-}
-
-function wrong(message: string): TrueupError {
-  return new TrueupError('invalid_argument', message);
 }

@@ -1,3 +1,4 @@
+import { read, readFlag, readText, shape } from '../core/arguments.js';
 import { TrueupError } from '../core/errors.js';
 import type { Database } from '../postgres/database.js';
 import * as statements from './statements.js';
@@ -8,12 +9,18 @@ export const DEFAULT_CURRENCY = 'coins';
 /** A wallet of Trueup's own tables to be opened. */
 export interface OpenWalletRequest {
   /** Whose it is. Left out: a wallet that nobody is shown, such as a treasury. */
-  readonly userId?: string;
-  /** Default: `coins`. A user has one wallet of each; the first that is opened is the one he is shown. */
-  readonly currency?: string;
-  /** The balance may go below zero. Default: no. */
-  readonly allowOverdraft?: boolean;
+  readonly userId?: string | undefined;
+  /** Default: `coins`. A user has one wallet of each; the first that is opened is the one that is shown. */
+  readonly currency?: string | undefined;
+  /** The balance may go below zero. Default: no. A wallet that is there already keeps what it has. */
+  readonly allowOverdraft?: boolean | undefined;
 }
+
+const OPENING = shape<OpenWalletRequest>('a wallet to be opened', {
+  userId: readText,
+  currency: readText,
+  allowOverdraft: readFlag,
+});
 
 /**
  * Opens a wallet in Trueup's own tables, and the profile that shows it. A user who has one of this
@@ -22,13 +29,8 @@ export interface OpenWalletRequest {
  * @returns the id of the wallet
  * @throws TrueupError `invalid_argument`
  */
-export async function openWallet(
-  database: Database,
-  { userId, currency = DEFAULT_CURRENCY, allowOverdraft = false }: OpenWalletRequest,
-): Promise<string> {
-  if (userId === '') throw new TrueupError('invalid_argument', 'a user id cannot be empty');
-  if (currency.trim() === '')
-    throw new TrueupError('invalid_argument', 'a currency cannot be empty');
+export async function openWallet(database: Database, request: OpenWalletRequest): Promise<string> {
+  const { userId, currency = DEFAULT_CURRENCY, allowOverdraft = false } = read(OPENING, request);
   if (userId !== undefined) {
     // Without any lock: this is called at every login, and posting locks a wallet before its profile.
     const [known] = await database.query<{ walletId: string }>(

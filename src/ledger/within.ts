@@ -1,11 +1,12 @@
-import type { PostItem } from '../core/posting/request.js';
+import { messageOf, TrueupError } from '../core/errors.js';
+import type { PreparedItem } from '../core/posting/request.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
-import { sqlStateOf } from '../postgres/failures.js';
+import { sqlStateOf, toTrueupError } from '../postgres/failures.js';
 import { changesAnything, decideUnderLock, write, writesCaches, type Decided } from './batch.js';
 import { explainFailure } from './failures.js';
 import { concludePlan, type ItemOutcome } from './outcomes.js';
-import { prepare } from './prepare.js';
+import { hasKey } from './unit.js';
 import * as statements from './writer-statements.js';
 
 /** How often items are decided anew because somebody else committed the same key in between. */
@@ -16,20 +17,19 @@ const RELEASE = { text: 'RELEASE SAVEPOINT trueup_posting' } as const;
 const ROLL_BACK = { text: 'ROLLBACK TO SAVEPOINT trueup_posting' } as const;
 
 /**
- * Posts inside a transaction that the caller has begun and will end: coins and his own rows in one
+ * Posts inside a transaction that the caller has begun and will end: coins and its own rows in one
  * commit. The wallets stay locked until then. Refusals are values, and leave the transaction usable;
  * so does an error, after which what was posted here is undone.
  *
- * @throws TrueupError as for posting; 25P01 where no transaction was begun
+ * @throws TrueupError as for posting; `invalid_argument` where no transaction was begun
  */
 export async function postWithin(
   session: Queryable,
   mapping: ResolvedMapping,
-  items: readonly PostItem[],
+  prepared: readonly PreparedItem[],
 ): Promise<ItemOutcome[]> {
-  const prepared = prepare(mapping, items);
   for (let attempt = 1; ; attempt += 1) {
-    await session.query(SAVEPOINT);
+    await begin(session);
     try {
       const decided = await decideUnderLock(session, mapping, prepared);
       const entryIds = changesAnything(decided)
@@ -38,7 +38,7 @@ export async function postWithin(
       await session.query(RELEASE);
       return concludePlan(decided.plan, { entryIds, transactionIds: decided.transactionIds });
     } catch (error) {
-      await session.query(ROLL_BACK);
+      await undo(session, error);
       const keyTaken = sqlStateOf(error) === '23505' && prepared.some(hasKey);
       if (!keyTaken || attempt >= ATTEMPTS) throw explainFailure(mapping, error);
     }
@@ -61,6 +61,25 @@ async function writeAsTrueup(
   return entryIds;
 }
 
-function hasKey({ item }: { readonly item: PostItem }): boolean {
-  return item.idempotencyKey !== undefined;
+async function begin(session: Queryable): Promise<void> {
+  try {
+    await session.query(SAVEPOINT);
+  } catch (error) {
+    if (sqlStateOf(error) !== '25P01') throw error;
+    throw new TrueupError('invalid_argument', `no transaction was begun: ${messageOf(error)}`, {
+      hint: 'Send BEGIN first, and give the client that it was sent on, not a pool.',
+      cause: error,
+    });
+  }
+}
+
+/** Goes back to the savepoint; where even that fails, the first error is the one worth telling. */
+async function undo(session: Queryable, reason: unknown): Promise<void> {
+  try {
+    await session.query(ROLL_BACK);
+  } catch (error) {
+    const { code, message, hint } = toTrueupError(reason);
+    const cause = new AggregateError([reason, error], 'going back failed too', { cause: reason });
+    throw new TrueupError(code, message, { hint, cause });
+  }
 }

@@ -19,6 +19,14 @@ export function possibleId(column: Column | undefined, id: string | undefined): 
   return INTEGER.test(id) && BigInt(id) <= highest && BigInt(id) >= -highest - 1n;
 }
 
+/**
+ * An id as PostgreSQL would print it, where that is a matter of spelling only: a uuid in lower case.
+ * Whether it is an id at all, {@link possibleId} says.
+ */
+export function canonicalId(column: Column | undefined, id: string): string {
+  return column?.kind === 'uuid' ? id.toLowerCase() : id;
+}
+
 /** The highest whole number that a column holds, as far as its type tells. */
 export function highestOf(column: Column): bigint {
   return HIGHEST[column.baseType] ?? HIGHEST['bigint'] ?? 0n;

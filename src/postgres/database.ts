@@ -215,12 +215,23 @@ export function clientQueryable(client: TransactionClient): Queryable {
         // Without a name: it is planned for these values, and leaves nothing on his connection.
         const { text, values } = statement;
         const sent = client.query(values === undefined ? { text } : { text, values: [...values] });
-        return (await sent).rows as Row[];
+        return rowsOf(await sent) as Row[];
       } catch (error) {
         throw toTrueupError(error);
       }
     },
   };
+}
+
+/** Whatever else stands in for a client has to answer like one. */
+function rowsOf(result: unknown): readonly unknown[] {
+  if (typeof result === 'object' && result !== null && 'rows' in result) {
+    const { rows } = result;
+    if (Array.isArray(rows)) return rows;
+  }
+  throw new TrueupError('invalid_argument', 'the query of the client gave no { rows }', {
+    hint: 'docs/recipes.md tells what a client has to do.',
+  });
 }
 
 /** One connection of the pool. */

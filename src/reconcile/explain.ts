@@ -19,8 +19,8 @@ import { asId, findWallets } from './users.js';
 
 /** Whose balance is to be explained: exactly one of the two. */
 export interface ExplainRequest {
-  readonly userId?: string;
-  readonly walletId?: string;
+  readonly userId?: string | undefined;
+  readonly walletId?: string | undefined;
 }
 
 /** The story of a balance: what {@link explain} saw, all of one moment. Ids, amounts and times are text. */

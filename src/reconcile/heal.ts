@@ -29,7 +29,10 @@ const BATCH = 500;
 export async function heal(
   database: Database,
   mapping: ResolvedMapping,
-  options: { readonly everything?: boolean; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly everything?: boolean | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<HealResult> {
   const ledger = mapping.ledger.table.quoted;
   const total = { healed: 0, failed: 0 };

@@ -18,12 +18,13 @@ import { finishRun, startRun } from './statements.js';
 /** How to post opening entries. */
 export interface PostOpeningOptions {
   /** Wallets a transaction. Default: 500. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** Stops after the batch under way. */
-  readonly signal?: AbortSignal;
-  readonly onPosted?: (opening: Opening) => void;
-  readonly onProblem?: (problem: OpeningProblem) => void;
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onPosted?: ((opening: Opening) => void) | undefined;
+  readonly onProblem?: ((problem: OpeningProblem) => void) | undefined;
+  readonly onProgress?:
+    ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
 
 /** A wallet that was left as it is. */

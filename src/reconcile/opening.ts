@@ -41,10 +41,10 @@ export interface FindOpeningOptions {
   /** The reason of the entries. Default: `opening_balance`. */
   readonly reason?: string | undefined;
   /** How many to describe in full. Default: 20. */
-  readonly examples?: number;
+  readonly examples?: number | undefined;
   /** Wallets a batch. Default: 5,000. */
-  readonly batchSize?: number;
-  readonly signal?: AbortSignal;
+  readonly batchSize?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const DEFAULT_EXAMPLES = 20;

@@ -36,7 +36,10 @@ const SETTINGS = { lock_timeout: '1s' } as const;
 export async function healActivity(
   database: Database,
   mapping: ResolvedMapping,
-  options: { readonly everything?: boolean; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly everything?: boolean | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<WrittenEvents> {
   const total = { healed: 0, failed: 0 };
   const { activity } = mapping;
@@ -105,7 +108,7 @@ export interface BackfilledActivity extends WrittenEvents {
 export async function backfillActivity(
   database: Database,
   mapping: ResolvedMapping,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<BackfilledActivity> {
   const { activity } = mapping;
   if (activity === undefined) {

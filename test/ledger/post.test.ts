@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Amount } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
 import { caches, createEconomy, type Economy } from '../support/economy.js';
 
@@ -66,8 +67,9 @@ test.each([
 
 test.each([0, -5, 1.5, Number.NaN, '1.0', '5 coins', 2n ** 60n, null])(
   'the amount %s is refused as a value, and nothing is posted',
-  async (amount) => {
+  async (wrong) => {
     const walletId = await trueup.openWallet({ userId: 'amounts' });
+    const amount = wrong as unknown as Amount;
     for (const verb of ['credit', 'debit'] as const) {
       expect(await trueup[verb]({ walletId, amount, reason: 'winner' })).toMatchObject({
         status: 'refused',

@@ -152,10 +152,11 @@ describe('overloaded', () => {
     expect(await balance()).toBe(String(9 + 20 + 3));
   });
 
-  test('a call that is larger than the queue is taken when nothing waits', async () => {
-    const { one } = await open({ queueLimit: 3, batchLimit: 2 });
-    const items = Array.from({ length: 9 }, () => credit(1));
-    expect(await one.post(items)).toHaveLength(9);
+  test('a call that is larger than the queue will never fit; one that fills it is taken whole', async () => {
+    const { one } = await open({ queueLimit: 9, batchLimit: 2 });
+    const items = Array.from({ length: 10 }, () => credit(1));
+    expect(await ends([one.post(items)])).toEqual(['invalid_argument']);
+    expect(await one.post(items.slice(1))).toHaveLength(9);
     expect(await balance()).toBe('9');
   });
 });

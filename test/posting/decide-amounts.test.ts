@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Amount } from '../../src/core/amount.js';
 import type { PostItem } from '../../src/core/posting/request.js';
 import { decided, entry, hold, wallet, words, type World } from '../support/decision.js';
 
@@ -54,7 +55,7 @@ describe('amounts', () => {
     Symbol('5'),
     () => 5,
   ];
-  const ITEMS: readonly ((amount: unknown) => PostItem)[] = [
+  const ITEMS: readonly ((amount: Amount) => PostItem)[] = [
     (amount) => ({ type: 'credit', walletId: '1', amount, reason: 'winner' }),
     (amount) => ({ type: 'debit', walletId: '1', amount, reason: 'purchase' }),
     (amount) => ({ type: 'transfer', from: { walletId: '1' }, to: { walletId: '2' }, amount }),
@@ -72,7 +73,7 @@ describe('amounts', () => {
     '$type: everything but whole coins has one code',
     ({ make }) => {
       for (const amount of NONE) {
-        const plan = decided(world, make(amount));
+        const plan = decided(world, make(amount as Amount));
         expect([amount, words(plan)]).toEqual([amount, ['invalid_amount']]);
         expect(plan).toMatchObject({ entries: [], newHolds: [], changedHolds: [], spending: [] });
       }
@@ -84,7 +85,9 @@ describe('amounts', () => {
   );
 
   test('left out: an error for some, all there is for others', () => {
-    const without = ITEMS.map((make) => words(decided(world, make(undefined)))[0]);
+    const without = ITEMS.map(
+      (make) => words(decided(world, make(undefined as unknown as Amount)))[0],
+    );
     expect(without).toEqual([
       'invalid_amount',
       'invalid_amount',
@@ -97,7 +100,7 @@ describe('amounts', () => {
 
   test('what the column of the ledger holds is the highest', () => {
     const narrow: World = { ...world, over: { highestAmount: 32_767n, highestBalance: 40_000n } };
-    const credit = (amount: unknown): string[] =>
+    const credit = (amount: Amount): string[] =>
       words(decided(narrow, { type: 'credit', walletId: '1', amount, reason: 'winner' }));
     expect(credit(32_767)).toEqual(['posted']);
     expect(credit(32_768)).toEqual(['invalid_amount']);
@@ -105,7 +108,7 @@ describe('amounts', () => {
   });
 
   test('the highest of all', () => {
-    const credit = (amount: unknown): string[] =>
+    const credit = (amount: Amount): string[] =>
       words(decided(world, { type: 'credit', walletId: '1', amount, reason: 'winner' }));
     expect(credit(Number.MAX_SAFE_INTEGER)).toEqual(['posted']);
     expect(credit('9007199254740991')).toEqual(['posted']);

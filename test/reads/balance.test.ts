@@ -108,7 +108,7 @@ describe('own tables', () => {
     [{ walletId: '1.0' }, 'wallet_not_found'],
     [{ walletId: '99999999999999999999' }, 'wallet_not_found'],
     [{ userId: 'nobody' }, 'user_not_found'],
-    [{ userId: 'null\0character' }, 'user_not_found'],
+    [{ userId: 'null\0character' }, 'invalid_argument'],
     [{}, 'invalid_argument'],
     [{ walletId: '' }, 'invalid_argument'],
     [{ walletId: '1', userId: 'user 1' }, 'invalid_argument'],

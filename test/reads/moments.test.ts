@@ -126,7 +126,7 @@ describe('balanceAfter', () => {
     expect(await trueup.balanceAfter(second.entryId)).toMatchObject({ balance: 6n });
   });
 
-  test.each(['999999999', 'abc', '', '-1', '99999999999999999999'])(
+  test.each(['999999999', 'abc', '-1', '99999999999999999999'])(
     'there is no entry %s',
     async (entryId) => {
       await expect(trueup.balanceAfter(entryId)).rejects.toMatchObject({ code: 'entry_not_found' });

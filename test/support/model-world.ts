@@ -1,4 +1,4 @@
-import type { ItemOutcome, PostItem, Trueup, WalletReference } from '../../src/index.js';
+import type { Amount, ItemOutcome, PostItem, Trueup, WalletReference } from '../../src/index.js';
 import type { TestDatabase } from './database.js';
 import {
   type Command,
@@ -129,7 +129,7 @@ export class World {
           currency === undefined
             ? reference(wallet)
             : { walletId: this.walletId(wallet), currency };
-        return { type: verb, ...named, amount, reason, ...common };
+        return { type: verb, ...named, amount: amount as Amount, reason, ...common };
       }
       case 'transfer': {
         const { from, to, amount, reason } = command;
@@ -137,7 +137,7 @@ export class World {
           type: 'transfer',
           from: reference(from),
           to: reference(to),
-          amount,
+          amount: amount as Amount,
           reason,
           ...common,
         };
@@ -148,7 +148,7 @@ export class World {
         return {
           type: 'capture',
           holdId: this.#holdId(command.hold),
-          amount,
+          amount: amount as Amount | undefined,
           to,
           releaseRest,
           ...common,
@@ -164,7 +164,7 @@ export class World {
         return {
           type: 'reverse',
           ...(byTransaction ? { transactionId } : { entryId }),
-          amount,
+          amount: amount as Amount | undefined,
           ...common,
         };
       }

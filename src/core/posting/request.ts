@@ -1,7 +1,9 @@
+import type { Amount } from '../amount.js';
+
 /** A wallet, by its id or by the user it belongs to: exactly one of the two. */
 export interface WalletReference {
   readonly walletId?: string | undefined;
-  /** Means his primary wallet, or the one of `currency`. */
+  /** Means the user's primary wallet, or the one of `currency`. */
   readonly userId?: string | undefined;
   /** With walletId: what the wallet's currency has to be. */
   readonly currency?: string | undefined;
@@ -22,8 +24,8 @@ export interface PostingDetails {
 
 /** Coins that come in from outside, or go out. */
 export interface PostRequest extends WalletReference, PostingDetails {
-  /** Whole coins: bigint, safe integer, or decimal digits. */
-  readonly amount: unknown;
+  /** From 1 to MAX_AMOUNT; anything else is refused as `invalid_amount`. */
+  readonly amount: Amount;
   readonly reason: string;
 }
 
@@ -31,7 +33,7 @@ export interface PostRequest extends WalletReference, PostingDetails {
 export interface TransferRequest extends PostingDetails {
   readonly from: WalletReference;
   readonly to: WalletReference;
-  readonly amount: unknown;
+  readonly amount: Amount;
   /** Default: `p2p_transfer`. */
   readonly reason?: string | undefined;
 }
@@ -41,14 +43,14 @@ export interface ReverseRequest extends PostingDetails {
   readonly entryId?: string | undefined;
   readonly transactionId?: string | undefined;
   /** Default: all of it. */
-  readonly amount?: unknown;
+  readonly amount?: Amount | undefined;
   /** Default: `reversal`. */
   readonly reason?: string | undefined;
 }
 
 /** Sets coins aside. They stay in the balance and leave what is available. */
 export interface HoldRequest extends WalletReference, PostingDetails {
-  readonly amount: unknown;
+  readonly amount: Amount;
   readonly reason: string;
   /** After so many seconds what is left is free again. Default: never. */
   readonly expiresInSeconds?: number | undefined;
@@ -58,7 +60,7 @@ export interface HoldRequest extends WalletReference, PostingDetails {
 export interface CaptureRequest extends PostingDetails {
   readonly holdId: string;
   /** Default: all that is left of the hold. */
-  readonly amount?: unknown;
+  readonly amount?: Amount | undefined;
   /** Where the coins go. Default: out. */
   readonly to?: WalletReference | undefined;
   /** Free what is left of the hold afterwards. Default: it goes on. */

@@ -1,10 +1,12 @@
 import { Readable } from 'node:stream';
 import { wholeCoins } from '../../core/amount.js';
+import { read, readOneOf, shape } from '../../core/arguments.js';
 import type { WalletReference } from '../../core/posting/request.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database, Queryable, Statement } from '../../postgres/database.js';
+import { checkReference, REFERENCE } from '../reference.js';
 import { LINE_FORMATS, type EntryLine, type Line, type LineFormat } from './account-lines.js';
-import { checkOneOf, checkRange, type TimeRange } from './arguments.js';
+import { checkRange, RANGE, type TimeRange } from './arguments.js';
 import { chainOf } from './expressions.js';
 import { declareEntries, fetchEntries, type EntryRow, type Stretch } from './history-statements.js';
 import * as moments from './moment-statements.js';
@@ -19,6 +21,12 @@ import { findWallet } from './wallet.js';
 export interface StatementRequest extends WalletReference, TimeRange {
   readonly format: 'csv' | 'json';
 }
+
+const STATEMENT = shape<StatementRequest>(
+  'a statement',
+  { ...REFERENCE, ...RANGE, format: readOneOf('csv', 'json') },
+  ['format'],
+);
 
 /** Entries that are read at a time: all that a statement ever keeps in memory. */
 const PAGE = 2_000;
@@ -43,10 +51,10 @@ export async function openStatement(
   mapping: ResolvedMapping,
   request: StatementRequest,
 ): Promise<Readable> {
-  const { format, from, to } = request;
-  checkOneOf('format', format, Object.keys(LINE_FORMATS));
-  checkRange(mapping, request);
-  const owner = await findWallet(database, mapping, request);
+  const asked = checkReference(mapping, read(STATEMENT, request), 'a statement');
+  const { format, from, to } = asked;
+  checkRange(mapping, asked);
+  const owner = await findWallet(database, mapping, asked);
   const account = { walletId: owner.walletId, from, to };
   const pages =
     chainOf(mapping) === undefined

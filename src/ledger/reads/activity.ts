@@ -1,19 +1,13 @@
 import { wholeCoins } from '../../core/amount.js';
+import { read, readOneOf, readText, readWhole, shape, wrong } from '../../core/arguments.js';
 import { TrueupError } from '../../core/errors.js';
 import { EVENT_TYPES } from '../../mapping/activity.js';
 import { possibleId } from '../../mapping/ids.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Queryable } from '../../postgres/database.js';
 import { walletsOfUser, type UserWalletRow } from './activity-statements.js';
-import {
-  checkLimit,
-  checkOneOf,
-  checkRange,
-  checkText,
-  featureOff,
-  wrong,
-  type TimeRange,
-} from './arguments.js';
+import { featureOff } from '../reference.js';
+import { checkRange, RANGE, readToken, type TimeRange } from './arguments.js';
 import { readCursor, writeCursor } from './cursor.js';
 import { DEFAULT_PAGE, LARGEST_PAGE } from './history.js';
 import type { EntryRow } from './history-statements.js';
@@ -59,6 +53,18 @@ export interface ActivityPage {
   readonly nextCursor: string | null;
 }
 
+const ACTIVITY = shape<ActivityRequest>(
+  'an activity',
+  {
+    ...RANGE,
+    userId: readText,
+    type: readOneOf(...Object.values(EVENT_TYPES)),
+    limit: readWhole(1, LARGEST_PAGE),
+    cursor: readToken,
+  },
+  ['userId'],
+);
+
 /**
  * One page of a user's events, over all of his wallets, newest first. Each wallet's entries keep their
  * order; between wallets the times decide. Pages stay whole while entries are written.
@@ -71,15 +77,17 @@ export async function readActivity(
   mapping: ResolvedMapping,
   request: ActivityRequest,
 ): Promise<ActivityPage> {
-  const { userId, type, limit = DEFAULT_PAGE, from, to } = request;
-  const wallets = await walletsOf(session, mapping, { ...request, limit });
+  const asked = read(ACTIVITY, request);
+  const { userId, type, limit = DEFAULT_PAGE, from, to } = asked;
+  checkRange(mapping, asked);
+  const wallets = await walletsOf(session, mapping, userId);
   const place = {
     kind: 'activity',
     ledger: mapping.ledger.table.quoted,
     walletId: userId,
     order: 'newest',
   } as const;
-  const beyond = positionsOf(mapping, request.cursor, place);
+  const beyond = positionsOf(mapping, asked.cursor, place);
   const sign =
     type === undefined ? undefined : type === EVENT_TYPES.earned ? 'credit' : ('debit' as const);
   const heads: Head[] = [];
@@ -139,14 +147,9 @@ function isNewer(one: Head, other: Head): boolean {
 async function walletsOf(
   session: Queryable,
   mapping: ResolvedMapping,
-  request: ActivityRequest & { readonly limit: number },
+  userId: string,
 ): Promise<string[]> {
-  const { userId, type, limit } = request;
   const { profile } = mapping;
-  checkText('userId', userId);
-  checkLimit(limit, LARGEST_PAGE);
-  if (type !== undefined) checkOneOf('type', type, Object.values(EVENT_TYPES));
-  checkRange(mapping, request);
   if (profile?.user === undefined) throw featureOff(mapping, 'profile.user');
   const rows = possibleId(profile.user, userId)
     ? await session.query<UserWalletRow>(walletsOfUser(mapping, profile, profile.user, userId))

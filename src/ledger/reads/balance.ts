@@ -1,13 +1,15 @@
 import { wholeCoins } from '../../core/amount.js';
+import { read, readText, shape } from '../../core/arguments.js';
 import { TrueupError } from '../../core/errors.js';
 import type { WalletReference } from '../../core/posting/request.js';
-import { possibleId } from '../../mapping/ids.js';
+import { canonicalId, possibleId } from '../../mapping/ids.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Queryable } from '../../postgres/database.js';
-import { checkDate, timeOf } from './arguments.js';
+import { checkReference, REFERENCE, WALLET } from '../reference.js';
+import { readDate, timeOf } from './arguments.js';
 import * as moments from './moment-statements.js';
 import * as statements from './wallet-statements.js';
-import { checkWallet, findWallet, theOne } from './wallet.js';
+import { checkPossible, findWallet, theOne } from './wallet.js';
 
 /** What a wallet holds, all at one moment. Coins are whole numbers. */
 export interface WalletBalance {
@@ -35,6 +37,8 @@ export interface BalanceAtRequest extends WalletReference {
   readonly at: Date;
 }
 
+const BALANCE_AT = shape<BalanceAtRequest>('a balance', { ...REFERENCE, at: readDate }, ['at']);
+
 /** A balance as one entry left it. */
 export interface EntryBalance {
   readonly entryId: string;
@@ -50,9 +54,10 @@ export interface EntryBalance {
 export async function readBalance(
   session: Queryable,
   mapping: ResolvedMapping,
-  reference: WalletReference,
+  wallet: WalletReference,
 ): Promise<WalletBalance> {
-  checkWallet(mapping, reference);
+  const reference = checkReference(mapping, read(WALLET, wallet), 'a balance');
+  checkPossible(mapping, reference);
   const statement = statements.readBalance(mapping, reference);
   const row = theOne(await session.query<statements.BalanceRow>(statement), reference);
   const balance = wholeCoins(row.balance);
@@ -91,13 +96,13 @@ function heldOf(row: statements.BalanceRow): bigint {
 export async function readBalanceAt(
   session: Queryable,
   mapping: ResolvedMapping,
-  { at, ...reference }: BalanceAtRequest,
+  request: BalanceAtRequest,
 ): Promise<bigint> {
+  const asked = checkReference(mapping, read(BALANCE_AT, request), 'a balance');
   timeOf(mapping);
-  checkDate('at', at);
-  const { walletId } = await findWallet(session, mapping, reference);
+  const { walletId } = await findWallet(session, mapping, asked);
   // Entries are shown with their milliseconds: everything of this one belongs to it.
-  const end = at.getTime() + 1;
+  const end = asked.at.getTime() + 1;
   const [row] = await session.query<moments.MomentRow>(moments.before(mapping, walletId, end));
   return wholeCoins(row?.balance ?? '0');
 }
@@ -106,17 +111,18 @@ export async function readBalanceAt(
  * The balance that an entry left behind: the stored one where the ledger is numbered, else the sum of
  * the wallet's entries up to it.
  *
- * @throws TrueupError `entry_not_found`
+ * @throws TrueupError `entry_not_found`, `invalid_argument`
  */
 export async function readBalanceAfter(
   session: Queryable,
   mapping: ResolvedMapping,
   entryId: string,
 ): Promise<EntryBalance> {
-  const rows = possibleId(mapping.ledger.id, entryId)
-    ? await session.query<moments.AfterRow>(moments.after(mapping, entryId))
+  const id = canonicalId(mapping.ledger.id, readText(entryId, 'entryId'));
+  const rows = possibleId(mapping.ledger.id, id)
+    ? await session.query<moments.AfterRow>(moments.after(mapping, id))
     : [];
   const [row] = rows;
-  if (row === undefined) throw new TrueupError('entry_not_found', `there is no entry ${entryId}`);
-  return { entryId, walletId: row.walletId, balance: wholeCoins(row.balance) };
+  if (row === undefined) throw new TrueupError('entry_not_found', `there is no entry ${id}`);
+  return { entryId: id, walletId: row.walletId, balance: wholeCoins(row.balance) };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { wrong } from './arguments.js';
+import { wrong } from '../../core/arguments.js';
 import type { Position } from './order.js';
 
 /** Where a page ended. */

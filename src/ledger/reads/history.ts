@@ -1,15 +1,18 @@
 import { wholeCoins } from '../../core/amount.js';
+import {
+  read,
+  readList,
+  readOneOf,
+  readWhole,
+  readWords,
+  shape,
+  wrong,
+} from '../../core/arguments.js';
 import type { WalletReference } from '../../core/posting/request.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Queryable } from '../../postgres/database.js';
-import {
-  checkLimit,
-  checkOneOf,
-  checkRange,
-  featureOff,
-  wrong,
-  type TimeRange,
-} from './arguments.js';
+import { checkReference, featureOff, REFERENCE } from '../reference.js';
+import { checkRange, RANGE, readToken, type TimeRange } from './arguments.js';
 import { readCursor, writeCursor } from './cursor.js';
 import type { EntryRow } from './history-statements.js';
 import { isPosition, orderOf, type Position } from './order.js';
@@ -62,6 +65,16 @@ export interface HistoryPage {
 export const DEFAULT_PAGE = 50;
 export const LARGEST_PAGE = 1_000;
 
+const HISTORY = shape<HistoryRequest>('a history', {
+  ...REFERENCE,
+  ...RANGE,
+  limit: readWhole(1, LARGEST_PAGE),
+  cursor: readToken,
+  reasons: readList(readWords),
+  sign: readOneOf('credit', 'debit'),
+  order: readOneOf('newest', 'oldest'),
+});
+
 /**
  * One page of a wallet's entries. Pages stay whole while entries are written: newer ones come before
  * the first page of `newest`, and behind the last of `oldest`.
@@ -75,16 +88,16 @@ export async function readHistory(
   mapping: ResolvedMapping,
   request: HistoryRequest,
 ): Promise<HistoryPage> {
-  const { limit = DEFAULT_PAGE, order = 'newest', reasons, sign, from, to } = request;
-  checkRequest(mapping, { ...request, limit, order });
-  const { walletId } = await findWallet(session, mapping, request);
+  const asked = checkRequest(mapping, request);
+  const { limit = DEFAULT_PAGE, order = 'newest', reasons, sign, from, to } = asked;
+  const { walletId } = await findWallet(session, mapping, asked);
   const place = {
     kind: 'history',
     ledger: mapping.ledger.table.quoted,
     walletId,
     order,
   } as const;
-  const beyond = beyondOf(mapping, request.cursor, place);
+  const beyond = beyondOf(mapping, asked.cursor, place);
   const stretch = { walletId, order, limit: limit + 1, beyond, reasons, sign, from, to };
   const rows = await readStretch(session, mapping, stretch);
   const shown = rows.slice(0, limit);
@@ -95,21 +108,14 @@ export async function readHistory(
   };
 }
 
-function checkRequest(mapping: ResolvedMapping, request: HistoryRequest): void {
-  const { limit = DEFAULT_PAGE, order, reasons, sign } = request;
-  checkLimit(limit, LARGEST_PAGE);
-  checkOneOf('order', order, ['newest', 'oldest']);
-  if (sign !== undefined) checkOneOf('sign', sign, ['credit', 'debit']);
-  checkRange(mapping, request);
-  if (reasons === undefined) return;
+function checkRequest(mapping: ResolvedMapping, request: HistoryRequest): HistoryRequest {
+  const asked = checkReference(mapping, read(HISTORY, request), 'a history');
+  checkRange(mapping, asked);
+  if (asked.reasons === undefined) return asked;
   if (mapping.ledger.reason === undefined) throw featureOff(mapping, 'ledger.reason');
-  if (!Array.isArray(reasons) || reasons.length === 0 || !reasons.every(isText)) {
+  if (asked.reasons.length === 0)
     throw wrong('reasons has to name one at least; leave it out for all');
-  }
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string' && !value.includes('\0');
+  return asked;
 }
 
 function beyondOf(

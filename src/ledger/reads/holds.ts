@@ -1,3 +1,4 @@
+import { read, readOneOf, readWhole, shape, wrong } from '../../core/arguments.js';
 import { TrueupError } from '../../core/errors.js';
 import type { WalletReference } from '../../core/posting/request.js';
 import type { HoldStatus } from '../../core/posting/state.js';
@@ -5,7 +6,8 @@ import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Queryable } from '../../postgres/database.js';
 import { toHold } from '../load.js';
 import { toHoldView, type Hold } from '../outcomes.js';
-import { checkLimit, checkOneOf, featureOff, wrong } from './arguments.js';
+import { checkReference, featureOff, REFERENCE } from '../reference.js';
+import { readToken } from './arguments.js';
 import { readCursor, writeCursor } from './cursor.js';
 import { DEFAULT_PAGE, LARGEST_PAGE } from './history.js';
 import { holdsOf, type ListedHoldRow } from './holds-statements.js';
@@ -31,7 +33,12 @@ export interface HoldsPage {
 /** Microseconds and the id of a hold. */
 const POSITION = /^[0-9]{1,16} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-const STATES: readonly HoldStatus[] = ['open', 'captured', 'released', 'expired'];
+const HOLDS = shape<HoldsRequest>('a list of holds', {
+  ...REFERENCE,
+  state: readOneOf('open', 'captured', 'released', 'expired'),
+  limit: readWhole(1, LARGEST_PAGE),
+  cursor: readToken,
+});
 
 /**
  * One page of a wallet's holds, newest first.
@@ -45,7 +52,8 @@ export async function readHolds(
   mapping: ResolvedMapping,
   request: HoldsRequest,
 ): Promise<HoldsPage> {
-  const { state, limit = DEFAULT_PAGE, cursor } = request;
+  const asked = checkReference(mapping, read(HOLDS, request), 'a list of holds');
+  const { state, limit = DEFAULT_PAGE, cursor } = asked;
   if (mapping.wallet.pendingBalance === undefined) {
     throw featureOff(mapping, 'wallet.pendingBalance');
   }
@@ -54,9 +62,7 @@ export async function readHolds(
       hint: 'Create it with `trueup migrate`.',
     });
   }
-  checkLimit(limit, LARGEST_PAGE);
-  if (state !== undefined) checkOneOf('state', state, STATES);
-  const { walletId } = await findWallet(session, mapping, request);
+  const { walletId } = await findWallet(session, mapping, asked);
   const place = {
     kind: 'holds',
     ledger: mapping.ledger.table.quoted,

@@ -1,7 +1,7 @@
 import type { Database, Queryable } from '../../postgres/database.js';
 
 /**
- * One moment for all statements. Whoever stops reading for ten minutes is cut off: his snapshot keeps
+ * One moment for all statements. Whoever stops reading for ten minutes is cut off: that snapshot keeps
  * the server from cleaning up.
  */
 const SNAPSHOT = {

@@ -1,9 +1,9 @@
+import { wrong } from '../../core/arguments.js';
 import { TrueupError } from '../../core/errors.js';
 import type { WalletReference } from '../../core/posting/request.js';
 import { possibleId } from '../../mapping/ids.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Queryable } from '../../postgres/database.js';
-import { checkReference, wrong } from './arguments.js';
 import * as statements from './wallet-statements.js';
 
 /** A wallet that exists. */
@@ -13,27 +13,26 @@ export interface FoundWallet {
 }
 
 /**
- * The wallet that a reference means.
+ * The wallet that a checked reference means.
  *
- * @throws TrueupError `wallet_not_found`, `user_not_found`, `invalid_argument`, `feature_off`
+ * @throws TrueupError `wallet_not_found`, `user_not_found`; `invalid_argument` where a user has several
  */
 export async function findWallet(
   session: Queryable,
   mapping: ResolvedMapping,
   reference: WalletReference,
 ): Promise<FoundWallet> {
-  checkWallet(mapping, reference);
+  checkPossible(mapping, reference);
   const statement = statements.findWallet(mapping, reference);
   return theOne(await session.query<statements.WalletRow>(statement), reference);
 }
 
 /**
- * Refuses what cannot be a reference, or could not be the id of any wallet or user.
+ * Refuses what could not be the id of any wallet or user.
  *
- * @throws TrueupError as {@link findWallet}
+ * @throws TrueupError `wallet_not_found`, `user_not_found`
  */
-export function checkWallet(mapping: ResolvedMapping, reference: WalletReference): void {
-  checkReference(mapping, reference);
+export function checkPossible(mapping: ResolvedMapping, reference: WalletReference): void {
   const { walletId, userId } = reference;
   const possible =
     userId === undefined

@@ -67,6 +67,13 @@ export class EmbeddedServer {
     return connectionTo(this.#home, database);
   }
 
+  /** The same as a URL, as pg and psql take it: the folder of the socket is the host. */
+  static urlOf({ host = '', port = 0, user = '', database = '' }: pg.PoolConfig): string {
+    // The driver decodes the path with decodeURI, so a slash has to stay one.
+    const path = encodeURI(database).replaceAll('?', '%3F').replaceAll('#', '%23');
+    return `postgres://${encodeURIComponent(user)}@/${path}?host=${encodeURIComponent(host)}&port=${String(port)}`;
+  }
+
   /**
    * Drops a database, whoever is connected to it, and creates it anew. Another process that wants to
    * do the same waits until this one has left.
