@@ -1,3 +1,4 @@
+import { read, readList, readText, readWhole, shape, type Reader } from '../core/arguments.js';
 import { messageOf, TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { resolveMapping } from '../mapping/resolve.js';
@@ -104,14 +105,16 @@ function isMapped(id: CheckId): id is MappedId {
   return id in EXAMINES;
 }
 
+const OPTIONS = shape<DoctorOptions>('the options of doctor', {
+  skip: readList(readText) as Reader<readonly CheckId[]>,
+  transactionSeconds: readWhole(0, Number.MAX_SAFE_INTEGER),
+});
+
 function checkOptions(options: DoctorOptions): Required<{
   skip: readonly CheckId[];
   transactionSeconds: number;
 }> {
-  const { skip = [], transactionSeconds = DEFAULT_TRANSACTION_SECONDS } = options;
-  if (!Number.isSafeInteger(transactionSeconds) || transactionSeconds < 0) {
-    throw new TrueupError('invalid_argument', 'transactionSeconds is no whole number from 0 up');
-  }
+  const { skip = [], transactionSeconds = DEFAULT_TRANSACTION_SECONDS } = read(OPTIONS, options);
   const asked: readonly string[] = skip;
   const stranger = asked.find((id) => !isCheckId(id));
   if (stranger !== undefined) {

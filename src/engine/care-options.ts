@@ -1,6 +1,15 @@
-import { readFlag, readOneOf, readText, readWhole, shape } from '../core/arguments.js';
+import {
+  readAnything,
+  readFlag,
+  readList,
+  readOneOf,
+  readText,
+  readWhole,
+  shape,
+  type Reader,
+} from '../core/arguments.js';
 import type { ExplainRequest } from '../reconcile/explain.js';
-import type { FindOpeningOptions } from '../reconcile/opening.js';
+import type { FindOpeningOptions, OpeningPlan } from '../reconcile/opening.js';
 import type { PostOpeningOptions } from '../reconcile/opening-post.js';
 import { readFunction, readSignal } from '../reconcile/options.js';
 import { GUARDS, type InstallOptions } from '../sync/options.js';
@@ -25,6 +34,25 @@ export const POST_OPENING = shape<PostOpeningOptions>('posting opening balances'
   onProblem: readFunction,
   onProgress: readFunction,
 });
+
+/** The opening of one wallet is read where it is posted; here a plan is told from what is none. */
+const list: Reader<readonly never[]> = (value, name, whose) =>
+  readList(readAnything)(value, name, whose) as never[];
+
+export const PLAN = shape<OpeningPlan>(
+  'a plan of findOpeningBalances',
+  {
+    wallets: list,
+    coins: readText,
+    examples: list,
+    changes: readAnything as Reader<OpeningPlan['changes']>,
+    left: list,
+    leftCount: readWhole(0, Number.MAX_SAFE_INTEGER),
+    obstacles: list,
+    reason: readText,
+  },
+  ['wallets', 'obstacles', 'reason'],
+);
 
 export const INSTALL = shape<InstallOptions>('installing the sync', {
   guard: readOneOf(...GUARDS),

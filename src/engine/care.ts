@@ -26,6 +26,7 @@ import {
   FIND_OPENING,
   INSTALL,
   POST_OPENING,
+  PLAN,
   type BackfillOptions,
 } from './care-options.js';
 import { schemaParts } from './connect.js';
@@ -97,7 +98,7 @@ export abstract class Care<
     options: PostOpeningOptions = {},
   ): Promise<OpeningSummary> {
     return this.change(async ({ database, mapping }) =>
-      postOpeningBalances(database, mapping, plan, read(POST_OPENING, options)),
+      postOpeningBalances(database, mapping, read(PLAN, plan), read(POST_OPENING, options)),
     );
   }
 
@@ -131,7 +132,8 @@ export abstract class Care<
   planSync(options: InstallOptions | 'remove' = {}): Promise<string> {
     return this.ask(async ({ database, mapping, source }) => {
       if (options === 'remove') return planSync(database, mapping, source, options);
-      const triggers = await planSync(database, mapping, source, read(INSTALL, options));
+      const asked = read(INSTALL, options);
+      const triggers = await planSync(database, mapping, source, asked);
       return (await planMigration(database, schemaParts(source))) + triggers;
     });
   }

@@ -44,6 +44,9 @@ const TAKES_OBJECT: Readonly<Record<string, readonly string[]>> = {
   holds: [],
   reconcile: [],
   setSpendingLimit: [],
+  explain: [],
+  activity: [],
+  postOpeningBalances: [],
 };
 
 /** Methods whose first argument is the name of something. */
@@ -54,7 +57,9 @@ const TAKES_NAME = [
 
 const ELSEWHERE = [
   ...['openWallet', 'heal', 'setWalletLimits', 'within'], // below
-  ...['circulation', 'spendingLimits', 'expireHolds', 'installSync', 'removeSync', 'syncStatus'],
+  ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
+  ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
+  'wakeCarrier',
   ...[
     'close',
     'ask',
@@ -113,6 +118,18 @@ describe('the first argument', () => {
       ...Object.fromEntries(FIELDLESS.map((name) => [name, 'done'])),
     });
   });
+
+  test.each(['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'])(
+    'of %s',
+    async (method) => {
+      const values = Object.fromEntries(
+        Object.entries(HOSTILE).filter(([name]) => !FIELDLESS.includes(name)),
+      );
+      expect(await endsOf(values, (value) => loose[method]?.(value))).toEqual(
+        all(values, 'invalid_argument'),
+      );
+    },
+  );
 
   test('of within', async () => {
     const values = { ...HOSTILE, undefined, 'a query that is none': { query: 'SELECT 1' } };

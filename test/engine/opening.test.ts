@@ -7,6 +7,7 @@ import {
   TrueupError,
   type TrueupOptions,
 } from '../../src/index.js';
+import type { OpeningPlan } from '../../src/index.js';
 import { textOf } from '../reads/support.js';
 import { createDatabase } from '../support/database.js';
 import { all, endsOf, FIELDLESS, HOSTILE } from '../support/hostile.js';
@@ -102,6 +103,11 @@ test('connectionString leads another client to the same database', async () => {
 type Call = (trueup: Awaited<ReturnType<typeof openTrueup>>) => Promise<unknown>;
 
 const credit = { walletId: '1', amount: 1n, reason: 'winner' };
+const PLAN: OpeningPlan = {
+  ...{ wallets: [], coins: '0', examples: [], changes: {}, left: [], leftCount: 0, obstacles: [] },
+  reason: 'opening_balance',
+};
+
 const WRITES: readonly (readonly [string, Call])[] = [
   ['post', (trueup) => trueup.post([{ type: 'credit', ...credit }])],
   ['post of nothing', (trueup) => trueup.post([])],
@@ -126,6 +132,9 @@ const WRITES: readonly (readonly [string, Call])[] = [
   ['setSpendingLimit', (trueup) => trueup.setSpendingLimit({ amount: 1n, windowSeconds: 60 })],
   ['removeSpendingLimit', (trueup) => trueup.removeSpendingLimit('1')],
   ['expireHolds', (trueup) => trueup.expireHolds()],
+  ['carry', (trueup) => trueup.carry()],
+  ['backfillActivity', (trueup) => trueup.backfillActivity()],
+  ['postOpeningBalances', (trueup) => trueup.postOpeningBalances(PLAN)],
   ['syncWalletToProfile', (trueup) => trueup.syncWalletToProfile('1')],
   ['syncProfileByUserId', (trueup) => trueup.syncProfileByUserId('ada')],
   ['recomputeLifetimeEarnings', (trueup) => trueup.recomputeLifetimeEarnings('1')],
@@ -144,6 +153,11 @@ const READS: readonly (readonly [string, Call])[] = [
   ['circulation', (trueup) => trueup.circulation()],
   ['spendingLimits', (trueup) => trueup.spendingLimits()],
   ['getBalanceDrift', (trueup) => trueup.getBalanceDrift('1')],
+  ['activity', (trueup) => trueup.activity({ userId: 'ada' })],
+  ['explain', (trueup) => trueup.explain({ userId: 'ada' })],
+  ['findOpeningBalances', (trueup) => trueup.findOpeningBalances()],
+  ['planSync', (trueup) => trueup.planSync()],
+  ['doctor', (trueup) => trueup.doctor()],
   ['syncStatus', (trueup) => trueup.syncStatus()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
