@@ -52,6 +52,7 @@ const CASES: Readonly<Record<PostItem['type'], Case>> = {
       [{ amount: 11n }, 'amount'],
       [{ walletId: '2' }, 'wallet'],
       [{ walletId: 'nowhere' }, 'wallet'],
+      [{ currency: 'gems' }, 'currency'],
       [{ reason: 'top4' }, 'reason'],
       [{ reason: 'nonsense' }, 'reason'],
       [{ type: 'debit' }, 'amount'],
@@ -124,6 +125,7 @@ const CASES: Readonly<Record<PostItem['type'], Case>> = {
     others: [
       [{ amount: 9n }, 'amount'],
       [{ walletId: '2' }, 'wallet'],
+      [{ currency: 'gems' }, 'currency'],
       [{ reason: 'withdrawal' }, 'reason'],
       [{ expiresInSeconds: 31 }, 'expiry'],
       [{ expiresInSeconds: undefined }, 'expiry'],
@@ -141,6 +143,8 @@ const CASES: Readonly<Record<PostItem['type'], Case>> = {
     replay: 'posted before',
     others: [
       [{ amount: 9n }, 'amount'],
+      [{ amount: undefined }, 'amount'], // All of it were 40, and 30 are held still.
+      [{ releaseRest: true }, 'release of the rest'],
       [{ holdId: 'g' }, 'hold'],
       [{ to: { walletId: '3' } }, 'counterparty'],
       [{ to: undefined }, 'counterparty'],
@@ -224,6 +228,15 @@ describe('a key of an earlier batch', () => {
       'posted before',
       'same as 0',
     ]);
+  });
+
+  test('a capture of all that was left, and one that freed the rest, are repeated once it is closed', () => {
+    const used = posted(entry('5', '1', -10n, { reason: 'purchase', holdId: 'h' }));
+    const closed = { ...world(used), holds: [hold('h', '1', { state: 'captured' })] };
+    const capture = { type: 'capture', holdId: 'h', ...KEY } as const;
+    for (const item of [capture, { ...capture, amount: 10n, releaseRest: true }]) {
+      expect(words(decided(closed, item))).toEqual(['posted before']);
+    }
   });
 
   test('what the ledger does not keep is not compared', () => {

@@ -24,10 +24,13 @@ export function earlierOutcome(draft: Draft, prepared: PreparedItem): Outcome | 
   const wanted = fingerprintOf(draft, prepared);
   if (wanted === undefined) return invalidAmount(draft);
   const { found, what } = usedFor(draft, use);
-  const differs = Object.keys(wanted).filter(
-    (field) =>
-      wanted[field] !== undefined && found[field] !== undefined && wanted[field] !== found[field],
-  );
+  const differs = [
+    ...Object.keys(wanted).filter(
+      (field) =>
+        wanted[field] !== undefined && found[field] !== undefined && wanted[field] !== found[field],
+    ),
+    ...leftOpen(draft, prepared.item),
+  ];
   if (differs.length > 0) {
     return refusal(
       'idempotency_conflict',
@@ -35,6 +38,16 @@ export function earlierOutcome(draft: Draft, prepared: PreparedItem): Outcome | 
     );
   }
   return firstResult(draft, use, prepared);
+}
+
+/**
+ * A capture of all that is left, or one that frees the rest, leaves no hold open. If it is open, the
+ * first capture was another one; what it was asked for is not kept.
+ */
+function leftOpen(draft: Draft, item: PreparedItem['item']): string[] {
+  if (item.type !== 'capture' || draft.hold(item.holdId)?.state !== 'open') return [];
+  if (item.releaseRest === true) return ['release of the rest'];
+  return item.amount === undefined ? ['amount'] : [];
 }
 
 function firstResult(draft: Draft, use: EarlierUse | UsedHere, { item }: PreparedItem): Outcome {
@@ -58,9 +71,9 @@ function usedFor(draft: Draft, use: EarlierUse | UsedHere): { found: Fingerprint
   if (use.kind === 'entries') {
     const [first] = use.entries;
     if (first === undefined) return { found: {}, what: 'an entry' };
-    return { found: ofEntry(first), what: `entry ${first.entryId}` };
+    return { found: ofEntry(draft, first), what: `entry ${first.entryId}` };
   }
-  const found = use.kind === 'hold' ? ofHold(use.hold) : ofRelease(use.hold.holdId);
+  const found = use.kind === 'hold' ? ofHold(draft, use.hold) : ofRelease(use.hold.holdId);
   return { found, what: `${use.kind === 'hold' ? '' : 'the release of '}hold ${use.hold.holdId}` };
 }
 
@@ -70,14 +83,14 @@ function usedHere(draft: Draft, item: number): { found: Fingerprint; what: strin
   switch (outcome?.status) {
     case 'posted': {
       const entry = draft.entries[outcome.first];
-      return { found: entry === undefined ? {} : ofEntry(entry), what };
+      return { found: entry === undefined ? {} : ofEntry(draft, entry), what };
     }
     case 'posted before': {
       const [entry] = outcome.entries;
-      return { found: entry === undefined ? {} : ofEntry(entry), what };
+      return { found: entry === undefined ? {} : ofEntry(draft, entry), what };
     }
     case 'held':
-      return { found: ofHold(outcome.hold), what };
+      return { found: ofHold(draft, outcome.hold), what };
     case 'released':
       return { found: ofRelease(outcome.hold.holdId), what };
     case 'same as':
@@ -88,11 +101,17 @@ function usedHere(draft: Draft, item: number): { found: Fingerprint; what: strin
   }
 }
 
-function ofEntry(entry: LedgerEntry | NewEntry): Fingerprint {
+/** Which coins a wallet holds, for requests that say so. */
+function currencyOf(draft: Draft, walletId: string): string | undefined {
+  return draft.wallet(walletId)?.currency ?? undefined;
+}
+
+function ofEntry(draft: Draft, entry: LedgerEntry | NewEntry): Fingerprint {
   const { holdId, reverses } = entry;
   return {
     kind: 'posting',
     wallet: entry.walletId,
+    currency: currencyOf(draft, entry.walletId),
     amount: entry.amount.toString(),
     reason: entry.reason,
     counterparty: entry.counterparty,
@@ -104,10 +123,11 @@ function ofEntry(entry: LedgerEntry | NewEntry): Fingerprint {
   };
 }
 
-function ofHold(hold: HoldState): Fingerprint {
+function ofHold(draft: Draft, hold: HoldState): Fingerprint {
   return {
     kind: 'hold',
     wallet: hold.walletId,
+    currency: currencyOf(draft, hold.walletId),
     amount: hold.amount.toString(),
     reason: hold.reason,
     note: hold.note,
@@ -137,18 +157,22 @@ function fingerprintOf(draft: Draft, prepared: PreparedItem): Fingerprint | unde
     case 'debit': {
       const sign = item.type === 'credit' ? 1n : -1n;
       const outside = { counterparty: null, hold: null, 'reversed entry': null };
-      const facts = { wallet: idOf(item), amount: signed(sign), reason: item.reason };
+      const { currency, reason } = item;
+      const facts = { wallet: idOf(item), currency, amount: signed(sign), reason };
       return { kind: 'posting', ...facts, ...outside, ...details };
     }
     case 'transfer': {
-      const facts = { wallet: idOf(item.from), counterparty: idOf(item.to), amount: signed(-1n) };
+      const currency = [item.from.currency, item.to.currency].find((one) => one !== undefined);
+      const wallets = { wallet: idOf(item.from), counterparty: idOf(item.to), currency };
+      const facts = { ...wallets, amount: signed(-1n) };
       const reason = item.reason ?? 'p2p_transfer';
       return { kind: 'posting', ...facts, reason, hold: null, 'reversed entry': null, ...details };
     }
     case 'hold': {
       const seconds = item.expiresInSeconds;
       const expiry = seconds === undefined ? null : String(Math.round(seconds * 1000));
-      const facts = { wallet: idOf(item), amount: signed(1n), reason: item.reason };
+      const { currency, reason } = item;
+      const facts = { wallet: idOf(item), currency, amount: signed(1n), reason };
       return { kind: 'hold', ...facts, expiry, ...details };
     }
     case 'capture': {
