@@ -1,7 +1,7 @@
 import type { Finding } from '../core/drift.js';
 import type { PostItem } from '../core/posting/request.js';
 import type { ItemOutcome, PostedEntry } from '../ledger/outcomes.js';
-import { Poster, POSTING_SESSION, type PosterOptions } from '../ledger/poster.js';
+import { connectionsOf, Poster, POSTING_SESSION, type PosterOptions } from '../ledger/poster.js';
 import { prepare } from '../ledger/prepare.js';
 import { HoldExpirer } from '../ledger/expirer.js';
 import type { ResolvedMapping } from '../mapping/model.js';
@@ -71,7 +71,7 @@ export class Trueup extends Care<TrueupEvents> {
     this.#gate = new Gate(readOnly);
     this.#most = posting.queueLimit;
     this.#posting = parts.database.sibling({
-      maxConnections: posting.lanes + 1,
+      maxConnections: connectionsOf(posting),
       pipeline: true,
       session: POSTING_SESSION,
       onBroken: () => {

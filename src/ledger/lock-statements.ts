@@ -32,15 +32,24 @@ export interface WalletSpecials {
  * Whoever waits here sees in the *next* statement what the one before committed.
  */
 export function lockWallets(mapping: ResolvedMapping, wanted: Wanted): Statement {
+  return locking(mapping, wanted, '');
+}
+
+/** The same for those whose locks nobody else holds; the others are left out. */
+export function lockFreeWallets(mapping: ResolvedMapping, wanted: Wanted): Statement {
+  return locking(mapping, wanted, ' SKIP LOCKED');
+}
+
+function locking(mapping: ResolvedMapping, wanted: Wanted, how: string): Statement {
   const { wallet } = mapping;
   const { text, values, name } = wantedWallets(mapping, wanted);
   return {
-    name: `lock ${name}`,
+    name: `lock${how.toLowerCase()} ${name}`,
     text: `${text}
 SELECT ${walletColumns(mapping, wanted)}
   FROM ${wallet.table.quoted} AS w
  WHERE w.${wallet.id.quoted} IN (SELECT wanted.id FROM wanted)
- ORDER BY w.${wallet.id.quoted} FOR NO KEY UPDATE OF w`,
+ ORDER BY w.${wallet.id.quoted} FOR NO KEY UPDATE OF w${how}`,
     values,
   };
 }

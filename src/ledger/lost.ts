@@ -13,6 +13,9 @@ import { NOTHING } from './wanted.js';
 /** For how long the server is looked for, in attempts; the pauses grow to a second. */
 const ATTEMPTS = 60;
 
+/** Somebody may hold a lock for longer than a batch would wait for it. */
+const PATIENT = { settings: { lock_timeout: '10s' } } as const;
+
 /** What was sent, and on which wallets it was decided. */
 export interface Sent extends Written {
   readonly walletIds: readonly string[];
@@ -43,7 +46,7 @@ export async function findLost(
           await session.query(changeVersions(mapping, sent.walletIds));
         }
         return found;
-      });
+      }, PATIENT);
     } catch (error) {
       if (isConnectionFailure(error) && attempt < ATTEMPTS) {
         await pause(attempt);

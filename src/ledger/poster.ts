@@ -7,7 +7,8 @@ import { isConnectionFailure } from '../postgres/failures.js';
 import { AheadPoster } from './ahead.js';
 import { explainFailure } from './failures.js';
 import type { ItemOutcome } from './outcomes.js';
-import { transact } from './transact.js';
+import { freeUnits } from './stuck.js';
+import { isLocked, transact } from './transact.js';
 import { itemsOf, resolveAll, touchedBy, type Unit } from './unit.js';
 
 /** How a poster works; see {@link Poster}. */
@@ -25,12 +26,21 @@ export const POSTER_DEFAULTS: PosterOptions = { queueLimit: 20_000, batchLimit: 
 /** So many items have to wait before another lane joins: small batches share a commit instead. */
 const ANOTHER_LANE_AT = 8;
 
+/** Batches that may wait at a time for locks that others hold, beside the lanes. */
+const WAITING_ROOM = 8;
+
+/** Connections that a poster uses at most. */
+export function connectionsOf({ lanes }: PosterOptions): number {
+  return lanes + WAITING_ROOM + 1;
+}
+
 /**
  * Settings of the connections that post. Everything that a batch reads it finds by a key: a plan that
  * was made while a table was small would read all of it, and be kept while the table grows.
  */
 export const POSTING_SESSION = {
-  lock_timeout: '10s',
+  // Whoever holds a lock for longer keeps up those who want it, and nobody else.
+  lock_timeout: '100ms',
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
@@ -55,8 +65,10 @@ export class Poster {
   #queue: Unit[] = [];
   #waiting = 0;
   readonly #lanes = new Set<Promise<void>>();
-  /** What the lanes are at work on. */
-  readonly #held = new Set<string>();
+  /** Batches that wait for locks which somebody else holds. */
+  readonly #stuck = new Set<Promise<void>>();
+  /** What is being worked on, and by how many batches. */
+  readonly #held = new Map<string, number>();
   #closed = false;
   #woken = false;
 
@@ -99,8 +111,8 @@ export class Poster {
   /** Accepts nothing more, and waits until everything that was accepted is answered. */
   async close(): Promise<void> {
     this.#closed = true;
-    while (this.#lanes.size + this.#queue.length > 0) {
-      await Promise.all(this.#lanes);
+    while (this.#lanes.size + this.#stuck.size + this.#queue.length > 0) {
+      await Promise.all([...this.#lanes, ...this.#stuck]);
       await nextTurn(); // What was handed in at last is taken up in the next moment.
     }
   }
@@ -144,8 +156,7 @@ export class Poster {
   }
 
   async #work(units: readonly Unit[]): Promise<void> {
-    const touched = units.flatMap(({ touches }) => touches);
-    for (const name of touched) this.#held.add(name);
+    this.#hold(units, 1);
     try {
       const left = await this.#ahead.post(units);
       if (left.length > 0) await this.#answer(left);
@@ -153,7 +164,17 @@ export class Poster {
       // Nobody may wait for ever, nor the lane end with it, whatever has gone wrong in here.
       for (const { reject } of units) reject(explainFailure(this.#mapping, error));
     }
-    for (const name of touched) this.#held.delete(name);
+    this.#hold(units, -1);
+  }
+
+  #hold(units: readonly Unit[], change: 1 | -1): void {
+    for (const { touches } of units) {
+      for (const name of touches) {
+        const count = (this.#held.get(name) ?? 0) + change;
+        if (count > 0) this.#held.set(name, count);
+        else this.#held.delete(name);
+      }
+    }
   }
 
   /**
@@ -183,23 +204,51 @@ export class Poster {
     return taken;
   }
 
-  /** Posts units together; where the database refuses, one after the other finds the one at fault. */
-  async #answer(units: readonly Unit[]): Promise<void> {
+  /**
+   * Posts units together; where the database refuses, one after the other finds the one at fault. What
+   * waits for a lock that somebody else holds leaves the lane to the others.
+   */
+  async #answer(units: readonly Unit[], patient = false): Promise<void> {
     try {
-      const outcomes = await transact(this.#database, this.#mapping, itemsOf(units));
+      const outcomes = await transact(this.#database, this.#mapping, itemsOf(units), patient);
       this.#ahead.changed(outcomes);
       resolveAll(units, outcomes);
     } catch (error) {
-      const [only] = units;
+      if (!patient && isLocked(error)) {
+        await this.#goAround(units);
+        return;
+      }
       if (units.length === 1 || isConnectionFailure(error) || isUnknown(error)) {
         for (const { reject } of units) reject(explainFailure(this.#mapping, error));
         return;
       }
-      if (only === undefined) return;
       const middle = Math.ceil(units.length / 2);
-      await this.#answer(units.slice(0, middle));
-      await this.#answer(units.slice(middle));
+      await this.#answer(units.slice(0, middle), patient);
+      await this.#answer(units.slice(middle), patient);
     }
+  }
+
+  /** Posts what is not held up, and lets the rest wait beside the lanes, as long as there is room. */
+  async #goAround(units: readonly Unit[]): Promise<void> {
+    const free = units.length > 1 ? await freeUnits(this.#database, this.#mapping, units) : [];
+    // If all are free by now, they need not wait; but they do not go round in circles either.
+    const held = free.length === units.length ? units : units.filter((one) => !free.includes(one));
+    if (this.#stuck.size >= WAITING_ROOM) {
+      await this.#answer(units, true);
+      return;
+    }
+    this.#hold(held, 1);
+    const waiting = this.#answer(held, true)
+      .catch((error: unknown) => {
+        for (const { reject } of held) reject(explainFailure(this.#mapping, error));
+      })
+      .finally(() => {
+        this.#hold(held, -1);
+        this.#stuck.delete(waiting);
+        this.#wake();
+      });
+    this.#stuck.add(waiting);
+    if (held.length < units.length) await this.#answer(free);
   }
 }
 

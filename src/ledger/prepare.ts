@@ -137,6 +137,21 @@ function checkColumns(mapping: ResolvedMapping, item: PostItem, metadata: string
       throw featureOff(mapping, `ledger.${role}`);
     }
   }
+  if (item.idempotencyKey !== undefined) checkUniqueKey(mapping);
+}
+
+/** Without a unique index two programs could post under one key, on two wallets, at the same time. */
+function checkUniqueKey({ ledger }: ResolvedMapping): void {
+  const { idempotencyKey: key, table } = ledger;
+  if (key === undefined || key.unique) return;
+  if (key.uniqueWhere.some((where) => where.includes('IS NOT NULL'))) return;
+  throw new TrueupError(
+    'feature_off',
+    `no unique index makes sure that ${key.quoted} of ${table.quoted} is used once`,
+    {
+      hint: `CREATE UNIQUE INDEX CONCURRENTLY ON ${table.quoted} (${key.quoted}); then open Trueup again.`,
+    },
+  );
 }
 
 /** Lists and objects within each other. Far below what a call stack can follow, here or in PostgreSQL. */

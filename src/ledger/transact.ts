@@ -15,6 +15,7 @@ const ATTEMPTS = 8;
 const RECONNECTS = 15;
 
 const BEGIN: Statement = { text: 'BEGIN' };
+const BE_PATIENT: Statement = { text: "SET LOCAL lock_timeout = '10s'" };
 const COMMIT: Statement = { text: 'COMMIT' };
 const ROLLBACK: Statement = { text: 'ROLLBACK' };
 
@@ -23,18 +24,21 @@ const ROLLBACK: Statement = { text: 'ROLLBACK' };
  * they are. Deadlocks and keys that somebody else commits meanwhile are tried again; a commit whose
  * answer was lost is looked up, never posted twice.
  *
+ * @param patient wait for locks, and try again where one is not let go; else a held lock ends it soon
  * @throws TrueupError `outcome_unknown`, `sync_missing`; what the database refuses, as it came
  */
 export async function transact(
   database: Database,
   mapping: ResolvedMapping,
   items: readonly PreparedItem[],
+  patient: boolean,
 ): Promise<ItemOutcome[]> {
+  const before = patient ? [BEGIN, BE_PATIENT] : [BEGIN];
   let reconnects = 0;
   for (let attempt = 1; ;) {
     const sent: { decided?: Decided } = {};
     try {
-      return await database.session((session) => once(session, mapping, items, sent));
+      return await database.session((session) => once(session, mapping, items, { sent, before }));
     } catch (error) {
       if (isConnectionFailure(error)) {
         // The server may have committed before the connection went: never post again unasked.
@@ -48,6 +52,7 @@ export async function transact(
         await pause(reconnects);
         continue;
       }
+      if (!patient && isLocked(error)) throw error;
       const again = isRetryable(error) || (sqlStateOf(error) === '23505' && items.some(hasKey));
       if (!again || attempt >= ATTEMPTS) throw error;
       await pause(attempt);
@@ -56,14 +61,19 @@ export async function transact(
   }
 }
 
+/** Whether a lock was not let go in time. */
+export function isLocked(error: unknown): boolean {
+  return sqlStateOf(error) === '55P03';
+}
+
 async function once(
   session: Session,
   mapping: ResolvedMapping,
   items: readonly PreparedItem[],
-  sent: { decided?: Decided },
+  { sent, before }: { readonly sent: { decided?: Decided }; readonly before: readonly Statement[] },
 ): Promise<ItemOutcome[]> {
   try {
-    const decided = await decideUnderLock(session, mapping, items, [BEGIN]);
+    const decided = await decideUnderLock(session, mapping, items, before);
     const { plan, transactionIds } = decided;
     if (!changesAnything(decided)) {
       await session.query(ROLLBACK);
