@@ -11,6 +11,7 @@ import {
 } from '../reconcile/opening.js';
 import {
   postOpeningBalances,
+  refuseObstacles,
   type OpeningSummary,
   type PostOpeningOptions,
 } from '../reconcile/opening-post.js';
@@ -93,12 +94,15 @@ export abstract class Care<
    *
    * @throws TrueupError `feature_off` where columns of the ledger are filled by nobody
    */
-  postOpeningBalances(
+  async postOpeningBalances(
     plan: OpeningPlan,
     options: PostOpeningOptions = {},
   ): Promise<OpeningSummary> {
-    return this.change(async ({ database, mapping }) =>
-      postOpeningBalances(database, mapping, read(PLAN, plan), read(POST_OPENING, options)),
+    const planned = read(PLAN, plan);
+    const asked = read(POST_OPENING, options);
+    refuseObstacles(planned); // Also where nothing may be written, so that a person learns of them.
+    return this.change(({ database, mapping }) =>
+      postOpeningBalances(database, mapping, planned, asked),
     );
   }
 

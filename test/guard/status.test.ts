@@ -251,7 +251,7 @@ describe('rights', () => {
       readOnly: true,
     });
     expect(await reader.syncStatus()).toEqual(await trueup.syncStatus());
-    await expect(reader.installSync()).rejects.toMatchObject({ code: 'permission_denied' });
+    await expect(reader.installSync()).rejects.toMatchObject({ code: 'read_only' });
   });
 
   test('a search_path with an operator of its own does not get into the trigger', async () => {

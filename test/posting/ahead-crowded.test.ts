@@ -167,20 +167,28 @@ test('its connection is lost meanwhile, and the user has another wallet: it post
 test('its connection is lost before it has begun: it is never carried out', async () => {
   await somebody.query('BEGIN');
   await somebody.query('LOCK TABLE trueup.spending_limits IN ACCESS EXCLUSIVE MODE');
+  const zombies = await db.rows<{ pid: number }>(
+    `SELECT pid FROM pg_stat_activity WHERE application_name = 'counted' AND datname = current_database()`,
+  );
+  const first = zombies.map(({ pid }) => pid);
+  // The statement reaches the server, and lies there unread.
+  for (const pid of first) process.kill(pid, 'SIGSTOP');
+  counted.proxy.cut('race');
   const answer = program.credit({ walletId: alice, amount: 7n, reason: 'winner' });
-  const [first] = await waiting(1);
-  counted.proxy.down = true;
-  counted.proxy.down = false;
-  // It was looked for, and not found. What is posted in its stead waits for the same table.
-  const second = (await waiting(2)).filter((pid) => pid !== first);
+  // It was looked for, and not found. What is posted in its stead waits for the table, and is ended.
+  const second = (await waiting(1)).filter((pid) => !first.includes(pid));
   counted.proxy.down = true;
   await db.run('SELECT pg_terminate_backend(pid, 20000) FROM unnest($1::integer[]) AS pid', [
     second,
   ]);
   await somebody.query('COMMIT');
+  for (const pid of first) process.kill(pid, 'SIGCONT');
   await vi.waitUntil(
     () =>
-      db.value<boolean>('SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)', [first]),
+      db.value<boolean>(
+        'SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY ($1::integer[]))',
+        [first],
+      ),
     { timeout: 20_000, interval: 2 },
   );
   const before = await rival.getBalanceDrift(alice);

@@ -177,14 +177,10 @@ describe('a failure of the database', () => {
     return posting;
   }
 
-  test('a deadlock is tried again, and is no lack of coins', async () => {
+  test('a circle of locks is no lack of coins: who gives way posts afterwards', async () => {
     const { one, name } = await open({});
     await trueup.post([credit(100), credit(100, other)]);
-    const counted = `SELECT deadlocks::text FROM pg_stat_database WHERE datname = current_database()`;
-    const before = Number(await db.value(counted));
     expect(await deadlock(await db.connect(), one, name)).toMatchObject([{ status: 'posted' }]);
-    await db.run('SELECT pg_stat_force_next_flush()');
-    await vi.waitUntil(async () => Number(await db.value(counted)) > before);
     expect(await brokenPromises(db, trueup)).toEqual([]);
   });
 
