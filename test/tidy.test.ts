@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['ledger', 'sync'],
   ['reconcile'],
   ['doctor'],
+  ['operations'],
   ['engine'],
   ['index.ts'],
   ['bench'],

@@ -112,7 +112,8 @@ export function nameCauses(
   return {
     text: `UPDATE trueup.repairs AS p SET cause = c.cause
              FROM unnest($2::text[], $3::text[]) AS c (wallet_id, cause)
-            WHERE p.run_id = $1 AND p.wallet_id = c.wallet_id`,
+            WHERE p.run_id = $1 AND p.wallet_id = c.wallet_id
+              AND p.writer = pg_current_xact_id()`,
     values: [runId, causes.map(({ walletId }) => walletId), causes.map(({ cause }) => cause)],
   };
 }

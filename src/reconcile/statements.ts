@@ -47,7 +47,7 @@ export function startRun(run: RunRecord): Statement {
 export function finishRun(id: string, exitStatus: number | null, counts: object): Statement {
   return {
     text: `UPDATE trueup.runs
-              SET finished_at = clock_timestamp(), exit_status = $2, counts = $3 WHERE id = $1`,
+              SET state = 'finished', finished_at = clock_timestamp(), exit_status = $2, counts = $3 WHERE id = $1`,
     values: [id, exitStatus, JSON.stringify(counts)],
   };
 }
