@@ -116,7 +116,7 @@ export function recordOpenings(runId: string, records: readonly OpeningRecord[])
     text: `INSERT INTO trueup.repairs AS r (run_id, wallet_id, profile_id, user_id, cause, changes)
 SELECT $1::uuid, u.wallet_id, u.profile_id, u.user_id, 'no_history', u.changes
   FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[]) AS u (wallet_id, profile_id, user_id, changes)
-    ON CONFLICT (wallet_id, run_id) DO UPDATE SET cause = excluded.cause, changes = excluded.changes`,
+    ON CONFLICT (wallet_id, run_id, writer) DO UPDATE SET cause = excluded.cause, changes = excluded.changes`,
     values: [
       runId,
       records.map(({ walletId }) => walletId),
