@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TrueupError } from '../core/errors.js';
 import type { Queryable } from '../postgres/database.js';
 import { adaptiveSize, fixedSize, type BatchSize } from './batch-size.js';
+import type { PaceOptions, ReconcilePause } from './pace-options.js';
 import * as statements from './pace-statements.js';
 
 /** How large the next batch is, and whether to wait before it. */
@@ -16,20 +17,6 @@ export interface Pace {
   beforeNext(signal?: AbortSignal): Promise<'go' | 'stopped' | 'run_time'>;
 }
 
-/** What a run was asked about its pace. */
-export interface PaceOptions {
-  /** Wallets a batch; undefined: as many as fit in the time a batch may take. */
-  readonly batchSize?: number | undefined;
-  /** Seconds of rest for each second of work. */
-  readonly nice?: number | undefined;
-  /** Seconds after which no new batch begins. */
-  readonly runTime?: number | undefined;
-  /** Seconds a standby may be behind. */
-  readonly maxLag?: number | undefined;
-  /** Sessions of others that may be at work. */
-  readonly maxLoad?: number | undefined;
-}
-
 /** How a run hears what it is told from any terminal, and says there why it waits: its lease. */
 export interface Steering {
   readonly told: 'run' | 'pause' | 'stop';
@@ -42,18 +29,13 @@ export interface PaceParts {
   /** Where the run hears what it is told; left out: it is told nothing. */
   readonly lease?: Steering | undefined;
   /** Hears why the run waits, once for each reason; null: it goes on. */
-  readonly onPause?: ((pause: { readonly reason: string | null }) => void) | undefined;
+  readonly onPause?: ((pause: ReconcilePause) => void) | undefined;
   /** A clock that never jumps, in milliseconds. */
   readonly now?: () => number;
 }
 
 /** How long a run waits before it looks again whether it may go on, in milliseconds. */
 const LOOK_EVERY_MS = { told: 200, lag: 1_000, load: 1_000 } as const;
-
-/** Batches of one size, one after the other. */
-export function fixedPace(size: number): Pace {
-  return paceOf({ batchSize: size }, { database: { query: () => Promise.resolve([]) } });
-}
 
 /** The pace of a run. */
 export function paceOf(options: PaceOptions, parts: PaceParts): Pace {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Busyness } from '../../src/reconcile/pace-statements.js';
-import { paceOf, tooBusy, type PaceOptions, type Steering } from '../../src/reconcile/pace.js';
+import type { PaceOptions } from '../../src/reconcile/pace-options.js';
+import { paceOf, tooBusy, type Steering } from '../../src/reconcile/pace.js';
 import type { Queryable } from '../../src/postgres/database.js';
 
 /** When a run waits, and why. The server and what the run is told are played; the waiting is real. */
