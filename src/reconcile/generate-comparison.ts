@@ -176,3 +176,12 @@ export function isWithoutHistory(mapping: ResolvedMapping): string {
     .join(' OR ');
   return `c.entry_count = 0 AND (${holdsCoins})`;
 }
+
+/** By how many coins the caches of a wallet (alias c) differ at most. Without a profile there are none of its own. */
+export function largestDelta(mapping: ResolvedMapping): string {
+  const deltas = comparedCaches(mapping).map(({ part, name }) => {
+    const delta = `abs(coalesce(c.${name}, 0)::numeric - c.${name}_expected::numeric)`;
+    return part === 'wallet' ? delta : `CASE WHEN c.profile_id IS NOT NULL THEN ${delta} END`;
+  });
+  return `coalesce(greatest(${deltas.join(', ')}), 0)`;
+}
