@@ -5,7 +5,7 @@ export interface BatchSize {
   /** Wallets. */
   next(): number;
   done(wallets: number, milliseconds: number): void;
-  /** A batch of so many wallets took too long for the server: smaller ones from here. */
+  /** A batch of so many wallets took too long for the server: smaller ones, until many went well. */
   tooLong(wallets: number): void;
 }
 
@@ -24,22 +24,22 @@ const WEIGHT = 0.75;
 /** One lucky batch, such as one of empty wallets, must not make the next one a giant. */
 const MOST_GROWTH = 2;
 
+/**
+ * By how much the largest size grows again with each batch, after the server has refused one: fast enough
+ * to forget one wallet with a long history, slow enough to be refused only now and then.
+ */
+const RECOVERY = 1.05;
+
 /** Batches of one size, unless the server cannot take them. */
 export function fixedSize(wallets: number): BatchSize {
-  let size = wallets;
-  return {
-    next: () => size,
-    done: () => undefined,
-    tooLong: (failed) => {
-      size = half(Math.min(size, failed));
-    },
-  };
+  const bound = boundedBy(wallets);
+  return { next: bound.most, done: bound.recover, tooLong: bound.halve };
 }
 
 /** Batches that take {@link TARGET_MS}: a moving rate in which each batch counts less than the next. */
 export function adaptiveSize(): BatchSize {
+  const bound = boundedBy(LARGEST_BATCH);
   let size = FIRST_BATCH;
-  let largest = LARGEST_BATCH;
   let wallets = 0;
   let milliseconds = 0;
   return {
@@ -48,17 +48,31 @@ export function adaptiveSize(): BatchSize {
       if (more <= 0) return;
       wallets = wallets * WEIGHT + more;
       milliseconds = milliseconds * WEIGHT + Math.max(took, 1);
+      bound.recover();
       const fitting = Math.floor((wallets / milliseconds) * TARGET_MS);
-      size = Math.max(1, Math.min(fitting, size * MOST_GROWTH, largest));
+      size = Math.max(1, Math.min(fitting, size * MOST_GROWTH, bound.most()));
     },
     tooLong: (failed) => {
-      // What the server has refused once it is not offered again.
-      largest = half(Math.min(largest, failed));
-      size = Math.min(size, largest);
+      bound.halve(failed);
+      size = Math.min(size, bound.most());
     },
   };
 }
 
-function half(wallets: number): number {
-  return Math.max(1, Math.floor(wallets / 2));
+/** The most that may be offered: half of what the server has refused, and slowly more again. */
+function boundedBy(largest: number): {
+  most: () => number;
+  recover: () => void;
+  halve: (failed: number) => void;
+} {
+  let most = largest;
+  return {
+    most: () => most,
+    recover: () => {
+      most = Math.min(largest, Math.ceil(most * RECOVERY));
+    },
+    halve: (failed) => {
+      most = Math.max(1, Math.floor(Math.min(most, failed) / 2));
+    },
+  };
 }

@@ -20,6 +20,8 @@ export interface Pace {
 /** How a run hears what it is told from any terminal, and says there why it waits: its lease. */
 export interface Steering {
   readonly told: 'run' | 'pause' | 'stop';
+  /** Aborted once another process has the run: nobody tells this one anything any more. */
+  readonly lost?: AbortSignal;
   tell(waiting: string | null): Promise<void>;
 }
 
@@ -85,7 +87,7 @@ class SteeredPace implements Pace {
     await this.#rest(signal);
     let told: Wait['kind'] | undefined;
     for (;;) {
-      if (signal?.aborted === true) break;
+      if (signal?.aborted === true || this.#parts.lease?.lost?.aborted === true) break;
       if (this.#parts.lease?.told === 'stop') return 'stopped';
       if (this.#isOver()) return 'run_time';
       const wait = await this.#reasonToWait();

@@ -3,11 +3,11 @@ import { reach } from './failpoints.js';
 import type { Mender } from './mender.js';
 import type { CheckedOptions } from './options.js';
 import type { Pace } from './pace.js';
-import { patiently } from './patience.js';
 import { Pipeline } from './pipeline.js';
 import type { Rails } from './rails.js';
 import type { RunRecord } from './record.js';
 import type { Reporter } from './reporter.js';
+import { detectPatiently, type Seen } from './smaller.js';
 import {
   everyProfile,
   everyWallet,
@@ -16,7 +16,6 @@ import {
   type SourceEnd,
 } from './sources.js';
 import { judgeSurvey, keptSuspects, recordsOf, type Stop } from './survey.js';
-import { detectPatiently, type Seen } from './smaller.js';
 import type { Piece, Suspect, Walk } from './walk.js';
 
 /** Why a run has not looked at every wallet. */
@@ -146,8 +145,7 @@ export class Stages {
   async #detect(piece: Piece): Promise<Detected> {
     const { walk } = this.#parts;
     const began = performance.now();
-    const source = this.#source;
-    const seen = await patiently(() => detectPatiently(walk, piece, source), source);
+    const seen = await detectPatiently(walk, piece, this.#source);
     return { piece, ...seen, milliseconds: performance.now() - began };
   }
 

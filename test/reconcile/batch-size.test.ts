@@ -47,11 +47,12 @@ describe('an adaptive batch', () => {
     expect(size.next()).toBe(FIRST_BATCH);
   });
 
-  test('never again offers what the server has refused', () => {
+  test('halves what the server has refused, and comes back to it slowly', () => {
     const size = adaptiveSize();
     size.tooLong(8_000);
     expect(size.next()).toBe(4_000);
-    expect(play(size, 10_000, 20)).toBe(4_000);
+    expect(play(size, 10_000, 5)).toBeLessThan(8_000);
+    expect(play(size, 10_000, 100)).toBe(LARGEST_BATCH);
   });
 });
 
@@ -68,5 +69,11 @@ describe('a fixed batch', () => {
       return { expected, now };
     });
     expect(sizes.every(({ expected, now }) => expected === now)).toBe(true);
+  });
+
+  test('comes back to what was asked for, and never beyond it', () => {
+    const size = fixedSize(700);
+    size.tooLong(700);
+    expect(play(size, 1, 100)).toBe(700);
   });
 });
