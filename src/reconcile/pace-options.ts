@@ -14,8 +14,10 @@ export interface PaceOptions {
   readonly maxLoad?: number | undefined;
 }
 
-/** Why a run waits; null: it goes on. */
+/** That a run waits, and why; or that it goes on. */
 export interface ReconcilePause {
+  /** told: by `trueup runs pause`. lag, load: the server is busy. null: it goes on. */
+  readonly kind: 'told' | 'lag' | 'load' | null;
   readonly reason: string | null;
 }
 

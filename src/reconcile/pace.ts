@@ -49,7 +49,7 @@ export function paceOf(options: PaceOptions, parts: PaceParts): Pace {
 /** Why a run waits. */
 interface Wait {
   /** Waits of one kind are told once. */
-  readonly kind: keyof typeof LOOK_EVERY_MS;
+  readonly kind: NonNullable<ReconcilePause['kind']>;
   readonly reason: string;
 }
 
@@ -92,11 +92,11 @@ class SteeredPace implements Pace {
       if (this.#isOver()) return 'run_time';
       const wait = await this.#reasonToWait();
       if (wait === undefined) break;
-      if (wait.kind !== told) await this.#tell(wait.reason);
+      if (wait.kind !== told) await this.#tell(wait);
       told = wait.kind;
-      await pause(LOOK_EVERY_MS[wait.kind], signal);
+      await rest(LOOK_EVERY_MS[wait.kind], signal);
     }
-    if (told !== undefined) await this.#tell(null);
+    if (told !== undefined) await this.#tell({ kind: null, reason: null });
     return 'go';
   }
 
@@ -111,7 +111,7 @@ class SteeredPace implements Pace {
       if (this.#parts.lease?.told === 'stop') return;
       const piece = Math.min(this.#owed, LOOK_EVERY_MS.told);
       const began = this.#now();
-      await pause(piece, signal);
+      await rest(piece, signal);
       this.#owed -= Math.max(this.#now() - began, piece);
     }
     this.#owed = 0;
@@ -127,9 +127,9 @@ class SteeredPace implements Pace {
     return busy === undefined ? undefined : tooBusy(busy, this.#options);
   }
 
-  async #tell(reason: string | null): Promise<void> {
-    this.#parts.onPause?.({ reason });
-    await this.#parts.lease?.tell(reason);
+  async #tell(pause: ReconcilePause): Promise<void> {
+    this.#parts.onPause?.(pause);
+    await this.#parts.lease?.tell(pause.reason);
   }
 }
 
@@ -167,7 +167,7 @@ export function tooBusy(
 }
 
 /** Sleeps; an abort ends the sleep early and is no error. */
-async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+async function rest(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(milliseconds, undefined, signal === undefined ? {} : { signal });
   } catch (error) {

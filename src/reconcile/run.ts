@@ -17,6 +17,7 @@ import { asRecorded, withRecorded } from './recorded-options.js';
 import { Reporter } from './reporter.js';
 import { Stages, type StagesEnd, type StagesOptions } from './stages.js';
 import { concludeRun, summaryOf, type ReconcileSummary } from './summary.js';
+import { tiersOf } from './tiers.js';
 import { walletsOf } from './users.js';
 import { settledSince } from './verification.js';
 import { lostConnection, warnWithoutSync } from './warnings.js';
@@ -112,6 +113,7 @@ async function repairOnRecord(
   const { onLost } = parts;
   const mender = new Mender({
     ...{ walk: parts.walk, runId: record.id, reporter, signal: options.signal, onLost },
+    tiers: tiersOf(options),
   });
   const stages = new Stages({
     ...parts,
@@ -138,6 +140,7 @@ async function partsOf(
       investigator: new Investigator(mapping),
       detailed: options.dryRun,
       measured,
+      negatives: tiersOf(options) !== null,
     },
     options,
     pace: paceOf(options, { database, lease, onPause: options.onPause }),

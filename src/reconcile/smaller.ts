@@ -1,5 +1,6 @@
 import { TrueupError } from '../core/errors.js';
 import { sqlStateOf } from '../postgres/failures.js';
+import { withNegatives } from './negatives.js';
 import { patiently } from './patience.js';
 import { endOf, type SourceOptions } from './sources.js';
 import { detectIn, type Piece, type Suspect, type Walk } from './walk.js';
@@ -36,7 +37,11 @@ async function detectOnce(
   options: SourceOptions,
 ): Promise<Seen | undefined> {
   try {
-    return { suspects: await patiently(() => detectIn(walk, piece), options), tooLong: [] };
+    const suspects = await patiently(
+      async () => withNegatives(walk, piece, await detectIn(walk, piece)),
+      options,
+    );
+    return { suspects, tooLong: [] };
   } catch (error) {
     if (sqlStateOf(error) !== '57014' || options.signal?.aborted === true) throw error;
     return undefined;

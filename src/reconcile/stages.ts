@@ -1,6 +1,7 @@
 import type { Checkpoint } from './checkpoint.js';
 import { reach } from './failpoints.js';
 import type { Mender } from './mender.js';
+import { criticalAmong } from './negatives.js';
 import type { CheckedOptions } from './options.js';
 import type { Pace } from './pace.js';
 import { Pipeline } from './pipeline.js';
@@ -16,6 +17,7 @@ import {
   type SourceEnd,
 } from './sources.js';
 import { judgeSurvey, keptSuspects, recordsOf, type Stop } from './survey.js';
+import { heldBack, isHeldBack, tiersOf } from './tiers.js';
 import type { Piece, Suspect, Walk } from './walk.js';
 
 /** Why a run has not looked at every wallet. */
@@ -160,12 +162,25 @@ export class Stages {
 
   /** Repairs a batch, or only reports it. */
   readonly #handle: Handle = async (suspects, piece) => {
-    const { repair, reporter } = this.#parts;
+    const { repair } = this.#parts;
     reach('after_detect', this.#batch);
-    if (repair === undefined) for (const { details } of suspects) reporter.left(details);
+    if (repair === undefined) await this.#report(suspects);
     else await repair.mender.repair(suspects, this.#batch);
     await this.#done(piece, []);
   };
+
+  async #report(suspects: readonly Suspect[]): Promise<void> {
+    const { walk, options, reporter } = this.#parts;
+    const tiers = tiersOf(options);
+    for (const { details } of suspects) {
+      if (details === undefined || tiers === null || !isHeldBack(details, tiers)) {
+        reporter.left(details);
+      } else {
+        reporter.found(heldBack(details));
+      }
+    }
+    for (const wallet of await criticalAmong(walk, suspects)) reporter.critical(wallet);
+  }
 
   /** Keeps the suspects of a batch for later. */
   readonly #keep: Handle = async (suspects, piece) => {
