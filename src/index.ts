@@ -89,6 +89,7 @@ export type {
   ReconcileProgress,
   ReconcileWarning,
 } from './reconcile/options.js';
+export type { PaceOptions, ReconcilePause } from './reconcile/pace-options.js';
 export type { Verdict } from './reconcile/rails.js';
 export type { ReconcileSummary } from './reconcile/summary.js';
 export type { NoOpening, Opening, OpeningChange } from './core/opening.js';

@@ -1,6 +1,11 @@
 import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
-import type { ReconcileProblem, ReconcileSummary, ReconcileWarning } from '../index.js';
+import type {
+  ReconcilePause,
+  ReconcileProblem,
+  ReconcileSummary,
+  ReconcileWarning,
+} from '../index.js';
 import { causePhrase } from './causes.js';
 
 /** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
@@ -18,7 +23,12 @@ export function findingLine(finding: Finding): string {
   const field = FIELD_NAMES[finding.field];
   const change = `${finding.cached ?? 'null'} -> ${finding.expected}`;
   const phrase = causePhrase(finding);
-  const note = finding.repaired || !isLeftAlone(finding) ? phrase : `${phrase}: not repaired`;
+  const note =
+    finding.state === 'review'
+      ? `${phrase === '' ? '' : `${phrase}: `}waits for approval`
+      : finding.repaired || !isLeftAlone(finding)
+        ? phrase
+        : `${phrase}: not repaired`;
   return (
     `${whose(finding)}  ${finding.part} ${field} ${change}` +
     `${finding.repaired ? '  repaired' : ''}${note === '' ? '' : `  (${note})`}`
@@ -52,7 +62,9 @@ export function problemJson(problem: ReconcileProblem): string {
 
 export function problemLine(problem: ReconcileProblem): string {
   const who = problem.userId === null ? '' : ` of user ${problem.userId}`;
-  const what = problem.type === 'skip' ? 'skipped' : 'could not be repaired';
+  const what = { skip: 'skipped', error: 'could not be repaired', critical: 'is critical' }[
+    problem.type
+  ];
   return `wallet ${problem.walletId}${who} ${what}: ${problem.message}`;
 }
 
@@ -73,11 +85,19 @@ export function summaryLines(summary: ReconcileSummary): string {
 }
 
 function verdict(summary: ReconcileSummary): string {
-  const left = summary.findings - summary.repaired;
+  const left = summary.findings - summary.repaired - summary.review;
   const sentences = [
     ...(summary.drifted + summary.skipped === 0 ? ['nothing drifted'] : []),
-    ...(summary.repaired > 0 && left === 0 ? ['all that drifted was repaired'] : []),
+    ...(summary.repaired > 0 && left + summary.review === 0
+      ? ['all that drifted was repaired']
+      : []),
     ...(!summary.dryRun && left > 0 ? [`${String(left)} findings could not be repaired`] : []),
+    ...(summary.review > 0
+      ? [
+          `${String(summary.review)} findings wait for approval (trueup runs approve ${summary.runId})`,
+        ]
+      : []),
+    ...(summary.critical > 0 ? [`wallets below zero: ${String(summary.critical)}`] : []),
     ...(summary.skipped > 0 ? ['some wallets were locked and left as they are: run again'] : []),
     ...(summary.dryRun ? ['dry run: nothing was changed'] : []),
     ...(summary.incomplete === 'limit' ? ['incomplete: the limit was reached'] : []),
@@ -109,6 +129,19 @@ export function nextCommand(
 /** As a shell takes it for one word. */
 function quoted(word: string): string {
   return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * Says that a run waits, and why: each kind of reason once, since a busy server may stop it before
+ * every batch. What a person tells it is said each time.
+ */
+export function waitingLines(): (pause: ReconcilePause) => string | undefined {
+  const said = new Set<string>();
+  return ({ kind, reason }) => {
+    if (kind === null || reason === null || (kind !== 'told' && said.has(kind))) return undefined;
+    said.add(kind);
+    return `waiting: ${reason}`;
+  };
 }
 
 /** Something that a person should know of, and that the run goes on with. */

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { MAX_BATCH_SIZE, MAX_JOBS, type ReconcileOptions } from '../index.js';
+import { duration } from './durations.js';
 import {
   collect,
   positiveInteger,
@@ -20,6 +21,12 @@ export interface ReconcileFlags extends CommonOptions {
   readonly maxRepairs?: number;
   readonly maxRepairRatio?: number;
   readonly maxDelta?: bigint;
+  readonly reviewOver?: bigint;
+  readonly keepFindings?: number;
+  readonly nice?: number;
+  readonly runTime?: number;
+  readonly maxLag?: number;
+  readonly maxLoad?: number;
   readonly unattended?: boolean;
   readonly failOnDrift?: boolean;
   readonly json?: boolean;
@@ -29,6 +36,14 @@ export interface ReconcileFlags extends CommonOptions {
 
 /** Adds them to the command. */
 export function withReconcileFlags(command: Command): Command {
+  return withRailFlags(withPaceFlags(withSelectionFlags(command)))
+    .option('--fail-on-drift', 'exit with 2 for repaired drift too')
+    .option('--json', 'JSON Lines on stdout')
+    .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
+    .option('--quiet', 'no progress');
+}
+
+function withSelectionFlags(command: Command): Command {
   return command
     .option('--all', 'every wallet')
     .option(
@@ -38,9 +53,14 @@ export function withReconcileFlags(command: Command): Command {
     )
     .option('--resume [run]', 'go on with a run that has stopped (default: the last one)')
     .option('--dry-run', 'report only; needs no right but SELECT')
+    .option('--limit <n>', 'look at so many wallets at most', positiveInteger);
+}
+
+function withPaceFlags(command: Command): Command {
+  return command
     .option(
       '--batch-size <n>',
-      'wallets a batch (default: 10000)',
+      'wallets a batch (default: as many as take 0.4 s)',
       positiveIntegerTo(MAX_BATCH_SIZE),
     )
     .option(
@@ -48,7 +68,14 @@ export function withReconcileFlags(command: Command): Command {
       'batches that are looked at side by side (default: 1)',
       positiveIntegerTo(MAX_JOBS),
     )
-    .option('--limit <n>', 'look at so many wallets at most', positiveInteger)
+    .option('--nice <ratio>', 'rest so many seconds for each second of work', decimal)
+    .option('--run-time <duration>', 'begin no batch after 2h, say', duration)
+    .option('--max-lag <duration>', 'wait while a standby is farther behind than 5s, say', duration)
+    .option('--max-load <n>', 'wait while more sessions of others are at work', wholeNumber);
+}
+
+function withRailFlags(command: Command): Command {
+  return command
     .option(
       '--max-repairs <n>',
       'stop before the first repair where more wallets would be repaired',
@@ -60,11 +87,16 @@ export function withReconcileFlags(command: Command): Command {
       'stop before the first repair where a cache would be changed by more',
       coins,
     )
-    .option('--unattended', 'nobody watches: repair 5% of the wallets at most, or 100')
-    .option('--fail-on-drift', 'exit with 2 for repaired drift too')
-    .option('--json', 'JSON Lines on stdout')
-    .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
-    .option('--quiet', 'no progress');
+    .option(
+      '--review-over <coins>',
+      'leave what differs by more for trueup runs approve, and freeze wallets below zero',
+      coins,
+    )
+    .option(
+      '--unattended',
+      'nobody watches: repair 5% of the wallets at most, or 100, and nothing by more than 100 coins',
+    )
+    .option('--keep-findings <duration>', 'of finished runs (default: 90d)', duration);
 }
 
 /**
@@ -77,10 +109,12 @@ export function toReconcileOptions(
   userIds: readonly string[],
 ): ReconcileOptions {
   const { all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift } = flags;
-  const { maxRepairs, maxRepairRatio, maxDelta } = flags;
+  const { maxRepairs, maxRepairRatio, maxDelta, reviewOver, keepFindings } = flags;
+  const { nice, runTime, maxLag, maxLoad } = flags;
   return {
     ...{ all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift },
-    ...{ maxRepairs, maxRepairRatio, maxDelta },
+    ...{ maxRepairs, maxRepairRatio, maxDelta, reviewOver, keepFindings },
+    ...{ nice, runTime, maxLag, maxLoad },
     userIds: userIds.length === 0 ? undefined : userIds,
   };
 }
@@ -105,6 +139,12 @@ function ratio(text: string): number {
   const part = digits === undefined ? Number.NaN : Number(digits) / (percent === '%' ? 100 : 1);
   if (part >= 0 && part <= 1) return part;
   throw new InvalidArgumentError('Give a part from 0 to 1, or from 0% to 100%.');
+}
+
+/** Reads a number from 0 up: `2` or `0.5`. */
+function decimal(text: string): number {
+  if (/^[0-9]{1,6}(\.[0-9]{1,6})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a number from 0 up, like 0.5.');
 }
 
 /** Reads a number of coins. */

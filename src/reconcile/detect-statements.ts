@@ -1,7 +1,13 @@
 import { andIsPrimary } from '../mapping/expressions.js';
 import type { Column, ResolvedMapping, Table } from '../mapping/model.js';
 import type { Statement } from '../postgres/database.js';
-import { comparedCaches, comparison, isDrifted, isWithoutHistory } from './generate-comparison.js';
+import {
+  comparedCaches,
+  comparison,
+  isDrifted,
+  isWithoutHistory,
+  largestDelta,
+} from './generate-comparison.js';
 import type { Scope } from './generate-truth.js';
 import { comparisonColumns } from './rows.js';
 
@@ -103,15 +109,6 @@ function suspects(mapping: ResolvedMapping, scope: Scope, measured: boolean): st
   FROM (${comparison(mapping, scope, { chain: true })}) AS c
  WHERE ${isDrifted(mapping)}
  ORDER BY c.wallet_id`;
-}
-
-/** By how many coins the caches of a wallet (alias c) differ at most, as far as there are rows that hold them. */
-function largestDelta(mapping: ResolvedMapping): string {
-  const deltas = comparedCaches(mapping).map(({ part, name }) => {
-    const delta = `abs(coalesce(c.${name}, 0)::numeric - c.${name}_expected::numeric)`;
-    return part === 'wallet' ? delta : `CASE WHEN c.profile_exists THEN ${delta} END`;
-  });
-  return `coalesce(greatest(${deltas.join(', ')}), 0)`;
 }
 
 /** The whole comparison of these wallets, in sync or not. */

@@ -12,9 +12,10 @@ import {
 } from '../core/arguments.js';
 import type { Finding } from '../core/drift.js';
 import { TrueupError } from '../core/errors.js';
+import { PACE_READERS, type PaceOptions, type ReconcilePause } from './pace-options.js';
 
 /** What reconcile is asked to do. Exactly one of `all` and `userIds`; neither to resume a run with its own. */
-export interface ReconcileOptions {
+export interface ReconcileOptions extends PaceOptions {
   /** Every wallet. */
   readonly all?: boolean | undefined;
   /** The wallets of these users. */
@@ -23,8 +24,6 @@ export interface ReconcileOptions {
   readonly dryRun?: boolean | undefined;
   /** Goes on with a run that was interrupted or stopped: its id, or true for the last one of the ledger. */
   readonly resume?: boolean | string | undefined;
-  /** Wallets a batch. Default: 10,000. */
-  readonly batchSize?: number | undefined;
   /** Batches that are looked at side by side, 1 to 16. Default: 1. */
   readonly jobs?: number | undefined;
   /** Look at so many wallets at most; a resumed run at so many more. */
@@ -35,6 +34,14 @@ export interface ReconcileOptions {
   readonly maxRepairRatio?: number | undefined;
   /** Stop before the first repair where a cache would be changed by more coins than this. */
   readonly maxDelta?: bigint | number | string | undefined;
+  /**
+   * Leave a wallet with a cache that differs by more coins than this: it waits for `trueup runs approve`. And
+   * freeze and report wallets whose entries sum up to less than zero without overdraft. Default: repair
+   * whatever is found; unattended: 100.
+   */
+  readonly reviewOver?: bigint | number | string | undefined;
+  /** Seconds for which what finished runs found is kept. Default: 90 days. */
+  readonly keepFindings?: number | undefined;
   /** Nobody watches: repair 5% of the wallets at most, or 100, unless maxRepairRatio says otherwise. */
   readonly unattended?: boolean | undefined;
   /** Exit status 2 for drift even where all of it was repaired. */
@@ -47,6 +54,8 @@ export interface ReconcileOptions {
   readonly onProgress?: ((progress: ReconcileProgress) => void) | undefined;
   /** Something that a person should know of, and that the run goes on with. */
   readonly onWarning?: ((warning: ReconcileWarning) => void) | undefined;
+  /** Why the run waits, once for each reason. */
+  readonly onPause?: ((pause: ReconcilePause) => void) | undefined;
 }
 
 /** What a run goes on with, and a person should know of. */
@@ -59,7 +68,8 @@ export interface ReconcileWarning {
 
 /** A wallet that the run had to leave as it is. */
 export interface ReconcileProblem {
-  readonly type: 'skip' | 'error';
+  /** critical: its entries sum up to less than zero without overdraft. */
+  readonly type: 'skip' | 'error' | 'critical';
   readonly walletId: string;
   readonly userId: string | null;
   readonly code: string;
@@ -73,6 +83,8 @@ export interface ReconcileProgress {
   readonly total: number;
   readonly drifted: number;
   readonly repaired: number;
+  /** Of a resumed run: wallets that had been looked at before. */
+  readonly resumedFrom?: number;
 }
 
 /** The highest batchSize. A batch is one statement's work; beyond this its memory and its snapshot grow for nothing. */
@@ -92,6 +104,8 @@ const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   maxRepairs: readWhole(0, Number.MAX_SAFE_INTEGER),
   maxRepairRatio: readPart,
   maxDelta: readPositiveCoins,
+  reviewOver: readPositiveCoins,
+  keepFindings: readWhole(0, Number.MAX_SAFE_INTEGER),
   unattended: readFlag,
   failOnDrift: readFlag,
   signal: readSignal,
@@ -99,6 +113,8 @@ const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   onProblem: readFunction,
   onProgress: readFunction,
   onWarning: readFunction,
+  onPause: readFunction,
+  ...PACE_READERS,
 });
 
 function readResume(value: unknown, name: string, whose: string): boolean | string {
@@ -129,10 +145,11 @@ export function readSignal(value: unknown, name: string, whose: string): AbortSi
 }
 
 /** The options with defaults filled in. */
-export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta'> {
+export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta' | 'reviewOver'> {
   readonly dryRun: boolean;
   readonly jobs: number;
   readonly maxDelta?: bigint | undefined;
+  readonly reviewOver?: bigint | undefined;
   /** undefined: every wallet. */
   readonly userIds?: readonly string[] | undefined;
 }
@@ -154,12 +171,13 @@ export function checkOptions(given: ReconcileOptions): CheckedOptions {
       'Leave dryRun or resume out.',
     );
   }
-  const { maxDelta, ...others } = options;
+  const { maxDelta, reviewOver, ...others } = options;
   return {
     ...others,
     dryRun: options.dryRun ?? false,
     jobs: options.jobs ?? 1,
     maxDelta: maxDelta === undefined ? undefined : BigInt(maxDelta),
+    reviewOver: reviewOver === undefined ? undefined : BigInt(reviewOver),
     userIds: userIds.length === 0 ? undefined : [...new Set(userIds)],
   };
 }

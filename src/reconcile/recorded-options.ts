@@ -4,7 +4,8 @@ import type { CheckedOptions } from './options.js';
 /** The options of a run as its row keeps them: what was asked for, without what only this process knows. */
 export function asRecorded(options: CheckedOptions): Readonly<Record<string, unknown>> {
   const { userIds, batchSize, limit, failOnDrift, jobs, unattended } = options;
-  const { maxRepairs, maxRepairRatio, maxDelta } = options;
+  const { maxRepairs, maxRepairRatio, maxDelta, reviewOver } = options;
+  const { nice, runTime, maxLag, maxLoad } = options;
   return {
     all: userIds === undefined,
     userIds,
@@ -16,6 +17,8 @@ export function asRecorded(options: CheckedOptions): Readonly<Record<string, unk
     maxRepairs,
     maxRepairRatio,
     maxDelta: maxDelta === undefined ? undefined : String(maxDelta),
+    reviewOver: reviewOver === undefined ? undefined : String(reviewOver),
+    ...{ nice, runTime, maxLag, maxLoad },
   };
 }
 
@@ -27,7 +30,8 @@ export function withRecorded(
   asked: CheckedOptions,
   recorded: Readonly<Record<string, unknown>>,
 ): CheckedOptions {
-  const { userIds, failOnDrift, unattended, maxRepairs, maxRepairRatio, maxDelta } = asked;
+  const { userIds, failOnDrift, unattended, maxRepairs, maxRepairRatio, maxDelta, reviewOver } =
+    asked;
   const chosen = asked.all === true || userIds !== undefined;
   return {
     ...asked,
@@ -37,6 +41,7 @@ export function withRecorded(
     maxRepairs: maxRepairs ?? number(recorded['maxRepairs']),
     maxRepairRatio: maxRepairRatio ?? number(recorded['maxRepairRatio']),
     maxDelta: maxDelta ?? coins(recorded['maxDelta']),
+    reviewOver: reviewOver ?? coins(recorded['reviewOver']),
   };
 }
 

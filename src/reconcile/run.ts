@@ -7,15 +7,17 @@ import { BEGINNING } from './checkpoint.js';
 import { walletCount } from './detect-statements.js';
 import { Investigator } from './evidence.js';
 import { fingerprintOf } from './fingerprint.js';
+import type { Lease } from './lease.js';
 import { Mender } from './mender.js';
 import { checkOptions, type CheckedOptions, type ReconcileOptions } from './options.js';
-import { fixedPace } from './pace.js';
+import { paceOf } from './pace.js';
 import { railsOf } from './rails.js';
 import { findResumable, RunRecord } from './record.js';
 import { asRecorded, withRecorded } from './recorded-options.js';
 import { Reporter } from './reporter.js';
 import { Stages, type StagesEnd, type StagesOptions } from './stages.js';
 import { concludeRun, summaryOf, type ReconcileSummary } from './summary.js';
+import { tiersOf } from './tiers.js';
 import { walletsOf } from './users.js';
 import { settledSince } from './verification.js';
 import { lostConnection, warnWithoutSync } from './warnings.js';
@@ -107,10 +109,11 @@ async function repairOnRecord(
   const since = record.from.since ?? (await settledSince(database));
   const counted = record.resumed === 0 ? {} : (await record.counts()).counts;
   const reporter = new Reporter(options, { ...counted, checked: record.from.checked });
-  const parts = await partsOf(run, reporter, walletIds);
+  const parts = await partsOf(run, reporter, walletIds, record.lease);
   const { onLost } = parts;
   const mender = new Mender({
     ...{ walk: parts.walk, runId: record.id, reporter, signal: options.signal, onLost },
+    tiers: tiersOf(options),
   });
   const stages = new Stages({
     ...parts,
@@ -125,6 +128,7 @@ async function partsOf(
   { database, mapping, options }: Run,
   reporter: Reporter,
   walletIds: readonly string[] | undefined,
+  lease?: Lease,
 ): Promise<Omit<StagesOptions, 'from'>> {
   const wallets = walletIds?.length ?? (await countWallets(database, mapping));
   const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
@@ -136,9 +140,10 @@ async function partsOf(
       investigator: new Investigator(mapping),
       detailed: options.dryRun,
       measured,
+      negatives: tiersOf(options) !== null,
     },
     options,
-    pace: fixedPace(options.batchSize),
+    pace: paceOf(options, { database, lease, onPause: options.onPause }),
     reporter,
     walletIds,
     total: Math.min(wallets, reporter.tally.checked + limit),

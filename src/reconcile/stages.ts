@@ -1,13 +1,14 @@
 import type { Checkpoint } from './checkpoint.js';
 import { reach } from './failpoints.js';
 import type { Mender } from './mender.js';
+import { criticalAmong } from './negatives.js';
 import type { CheckedOptions } from './options.js';
 import type { Pace } from './pace.js';
-import { patiently } from './patience.js';
 import { Pipeline } from './pipeline.js';
 import type { Rails } from './rails.js';
 import type { RunRecord } from './record.js';
 import type { Reporter } from './reporter.js';
+import { detectPatiently, type Seen } from './smaller.js';
 import {
   everyProfile,
   everyWallet,
@@ -16,7 +17,8 @@ import {
   type SourceEnd,
 } from './sources.js';
 import { judgeSurvey, keptSuspects, recordsOf, type Stop } from './survey.js';
-import { detectIn, type Piece, type Suspect, type Walk } from './walk.js';
+import { heldBack, isHeldBack, tiersOf } from './tiers.js';
+import type { Piece, Suspect, Walk } from './walk.js';
 
 /** Why a run has not looked at every wallet. */
 export type Incomplete = 'limit' | 'interrupted' | 'stopped' | 'run_time';
@@ -45,9 +47,8 @@ export interface StagesOptions {
   };
 }
 
-interface Detected {
+interface Detected extends Seen {
   readonly piece: Piece;
-  readonly suspects: readonly Suspect[];
   readonly milliseconds: number;
 }
 
@@ -131,8 +132,9 @@ export class Stages {
         if ('end' in next) return next.end === 'complete' ? null : next.end;
         if (options.signal?.aborted === true) return 'interrupted';
         repair?.record.checkLease();
-        const { piece, suspects, milliseconds } = next.result;
+        const { piece, suspects, tooLong, milliseconds } = next.result;
         const began = performance.now();
+        for (const walletId of tooLong) this.#skip(walletId);
         await handle(suspects, piece);
         this.#batch += 1;
         pace.done(piece.wallets, milliseconds + performance.now() - began);
@@ -145,18 +147,40 @@ export class Stages {
   async #detect(piece: Piece): Promise<Detected> {
     const { walk } = this.#parts;
     const began = performance.now();
-    const suspects = await patiently(() => detectIn(walk, piece), this.#source);
-    return { piece, suspects, milliseconds: performance.now() - began };
+    const seen = await detectPatiently(walk, piece, this.#source);
+    return { piece, ...seen, milliseconds: performance.now() - began };
+  }
+
+  #skip(walletId: string): void {
+    this.#parts.reporter.skipped({
+      walletId,
+      details: undefined,
+      code: 'timed_out',
+      message: 'the server ended the comparison of this wallet: it took longer than it allows',
+    });
   }
 
   /** Repairs a batch, or only reports it. */
   readonly #handle: Handle = async (suspects, piece) => {
-    const { repair, reporter } = this.#parts;
+    const { repair } = this.#parts;
     reach('after_detect', this.#batch);
-    if (repair === undefined) for (const { details } of suspects) reporter.left(details);
+    if (repair === undefined) await this.#report(suspects);
     else await repair.mender.repair(suspects, this.#batch);
     await this.#done(piece, []);
   };
+
+  async #report(suspects: readonly Suspect[]): Promise<void> {
+    const { walk, options, reporter } = this.#parts;
+    const tiers = tiersOf(options);
+    for (const { details } of suspects) {
+      if (details === undefined || tiers === null || !isHeldBack(details, tiers)) {
+        reporter.left(details);
+      } else {
+        reporter.found(heldBack(details));
+      }
+    }
+    for (const wallet of await criticalAmong(walk, suspects)) reporter.critical(wallet);
+  }
 
   /** Keeps the suspects of a batch for later. */
   readonly #keep: Handle = async (suspects, piece) => {

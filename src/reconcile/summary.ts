@@ -8,6 +8,7 @@ import type { CheckedOptions } from './options.js';
 import type { Verdict } from './rails.js';
 import type { RunRecord } from './record.js';
 import type { Seen } from './record-statements.js';
+import { forgetOldFindings } from './retention.js';
 import type { Incomplete, StagesEnd } from './stages.js';
 import { dropSuspects } from './survey-statements.js';
 import { markVerified } from './verification.js';
@@ -100,6 +101,9 @@ export async function concludeRun(
     counts: summary,
     error: summary.rail?.message ?? null,
   });
+  if (end === null && walletIds === undefined) {
+    await forgetOldFindings(database, mapping.ledger.table.quoted, run.options.keepFindings);
+  }
   return summary;
 }
 

@@ -12,6 +12,8 @@ export interface Suspect {
   readonly walletId: string | null;
   /** Left out where there is nothing but caches to overwrite, and the run is going to. */
   readonly details?: Comparison;
+  /** It holds less than nothing, and may not, beside having drifted or without; only where a run has tiers. */
+  readonly negative?: 'also' | 'only';
   /** The largest difference of a cache, in coins; only in a survey. */
   readonly delta?: string;
 }
@@ -37,6 +39,8 @@ export interface Walk {
   readonly detailed: boolean;
   /** Say by how much each suspect differs, for a run that surveys before it repairs. */
   readonly measured: boolean;
+  /** Also look for wallets that hold less than nothing, and may not. */
+  readonly negatives: boolean;
 }
 
 /** Detection may sort and hash a whole batch: PostgreSQL's default of 4 MB would go to disk. */

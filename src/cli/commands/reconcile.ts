@@ -9,6 +9,7 @@ import {
   problemLine,
   summaryJson,
   summaryLines,
+  waitingLines,
   warningLine,
 } from '../output.js';
 import { progressView } from '../progress.js';
@@ -51,10 +52,9 @@ export function addReconcile(program: Command, setStatus: (status: ExitStatus) =
 
 async function run(flags: ReconcileFlags, users: readonly string[]): Promise<ExitStatus> {
   const { signal, release } = interruptible();
-  const view = progressView(process.stderr, {
-    verbose: flags.verbose ?? false,
-    quiet: flags.quiet ?? false,
-  });
+  const quiet = flags.quiet ?? false;
+  const view = progressView(process.stderr, { verbose: flags.verbose ?? false, quiet });
+  const waitingLine = waitingLines();
   const json = flags.json ?? false;
   const trueup = await openTrueup({
     ...toTrueupOptions(flags),
@@ -82,6 +82,13 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
       },
       onProgress: (progress) => {
         view.update(progress);
+      },
+      onPause: (pause) => {
+        view.pause(pause.reason);
+        const line = quiet ? undefined : waitingLine(pause);
+        if (line === undefined) return;
+        view.clear();
+        say(line);
       },
     });
     view.finish();
