@@ -22,6 +22,8 @@ export interface ReconcileOptions {
   readonly dryRun?: boolean | undefined;
   /** Wallets a batch; default {@link DEFAULT_BATCH_SIZE}. */
   readonly batchSize?: number | undefined;
+  /** Batches that are looked at side by side, 1 to 16; default 1. */
+  readonly jobs?: number | undefined;
   /** Look at so many wallets at most. */
   readonly limit?: number | undefined;
   /** Exit status 2 for drift even where all of it was repaired. */
@@ -68,11 +70,15 @@ const DEFAULT_BATCH_SIZE = 10_000;
 /** The highest batchSize. A batch is one statement's work; beyond this its memory and its snapshot grow for nothing. */
 export const MAX_BATCH_SIZE = 1_000_000;
 
+/** Each job is a connection of its own. */
+const MAX_JOBS = 16;
+
 const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   all: readFlag,
   userIds: readList(readWords),
   dryRun: readFlag,
   batchSize: readWhole(1, MAX_BATCH_SIZE),
+  jobs: readWhole(1, MAX_JOBS),
   limit: readWhole(1, Number.MAX_SAFE_INTEGER),
   failOnDrift: readFlag,
   signal: readSignal,

@@ -113,7 +113,8 @@ class Run {
     this.#walk = {
       database,
       mapping,
-      batchSize: options.batchSize,
+      batchSize: () => options.batchSize,
+      jobs: options.jobs ?? 1,
       investigator: this.#investigator,
       detailed: options.dryRun,
     };
@@ -176,7 +177,9 @@ class Run {
   }
 
   #batches(): AsyncGenerator<Batch, WalkEnd> {
-    if (this.#walletIds === undefined) return walkAll(this.#walk, this.#options.limit);
+    if (this.#walletIds === undefined) {
+      return walkAll(this.#walk, { limit: this.#options.limit });
+    }
     const ids = this.#walletIds.slice(0, this.#total);
     return endingWith(
       walkWallets(this.#walk, ids),
