@@ -8,16 +8,15 @@ export function slices<Item>(items: readonly Item[], size: number): Item[][] {
 /**
  * Does some work for every item, so many at a time, and gives the results in the order of the items.
  * When one fails, no more is begun, and what is under way is waited for before the error is thrown.
- * Items are taken as they are needed, one more than is being worked on.
  */
 export async function* inOrder<Item, Result>(
-  items: Iterable<Item> | AsyncIterable<Item>,
+  items: readonly Item[],
   atATime: number,
   work: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result> {
   const underWay = new Set<Promise<Result>>();
   try {
-    for await (const item of items) {
+    for (const item of items) {
       for (const head of underWay) {
         if (underWay.size < atATime) break;
         yield await head;
