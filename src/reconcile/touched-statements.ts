@@ -98,23 +98,32 @@ export function blockCount(oid: string): Statement {
 
 /**
  * Entries of Trueup's own ledger by the transaction that they name, through the index of 0019 (it knows no
- * xid8, so it has a number). In the order of wallets, page by page.
+ * xid8, so it has a number). In the order of wallets, page by page. OFFSET 0 keeps the planner from reading
+ * the whole ledger in that order, as it did where it knew nothing of the writers yet: 250 s for 0.1.
+ * To be run with {@link BY_INDEX}.
  */
 export function entriesByWriter(
   { ledger, wallet }: ResolvedMapping,
   since: string,
   page: { readonly above: string | undefined; readonly size: number },
 ): Statement {
-  const id = `e.${ledger.wallet.quoted}`;
   const writer = `e.${ledger.writer?.quoted ?? ''}`;
   return {
     text: `SELECT t.id::text AS "walletId" FROM (
-             SELECT DISTINCT ${id} AS id FROM ${ledger.table.quoted} AS e
-              WHERE (${writer}::text)::bigint >= $1::bigint${page.above === undefined ? '' : ` AND ${id} > $3::${wallet.id.baseType}`}
-              ORDER BY 1 LIMIT $2) AS t ORDER BY t.id`,
+             SELECT DISTINCT n.id FROM (
+               SELECT e.${ledger.wallet.quoted} AS id FROM ${ledger.table.quoted} AS e
+                WHERE (${writer}::text)::bigint >= $1::bigint OFFSET 0) AS n
+              WHERE ${page.above === undefined ? 'true' : `n.id > $3::${wallet.id.baseType}`}
+              ORDER BY n.id LIMIT $2) AS t ORDER BY t.id`,
     values: [since, page.size, ...(page.above === undefined ? [] : [page.above])],
   };
 }
+
+/** A planner that knows nothing of the writers yet would rather read the table than the index. */
+export const BY_INDEX = {
+  readOnly: true,
+  settings: { enable_seqscan: 'off', work_mem: '64MB' },
+} as const;
 
 /** A subscription writes into this table: its entries name transactions of another server. */
 export function isSubscribed(oid: string): Statement {

@@ -71,6 +71,10 @@ function isNumber(id: string): boolean {
   return first >= 48 && first <= 57 && id.length < 20;
 }
 
+interface PageRow extends statements.TouchedRow {
+  readonly id?: string;
+}
+
 /** Why a search ends early. */
 type End = 'too_many' | 'stopped' | undefined;
 
@@ -136,8 +140,10 @@ class Search {
     if (!keepsOwnTables(mapping) || row?.subscribed === true) {
       return this.#readTable(statements.entrySource(mapping));
     }
-    return this.#readPages((above: string | undefined) =>
-      statements.entriesByWriter(mapping, this.#options.since, { above, size: PAGE }),
+    const page = (above: string | undefined): Statement =>
+      statements.entriesByWriter(mapping, this.#options.since, { above, size: PAGE });
+    return this.#readPages((above) =>
+      this.#database.transaction((session) => session.query(page(above)), statements.BY_INDEX),
     );
   }
 
@@ -152,7 +158,9 @@ class Search {
 
   #readFindings(): Promise<End> {
     const { quoted } = this.#mapping.ledger.table;
-    return this.#readPages((above = '0') => statements.openFindings(quoted, above, PAGE));
+    return this.#readPages((above = '0') =>
+      this.#query(statements.openFindings(quoted, above, PAGE)),
+    );
   }
 
   async #readMissingProfiles(): Promise<End> {
@@ -168,11 +176,11 @@ class Search {
   }
 
   /** Reads page by page; a row's place among the pages is its id, or else its wallet. */
-  async #readPages(page: (above: string | undefined) => Statement): Promise<End> {
+  async #readPages(page: (above: string | undefined) => Promise<readonly PageRow[]>): Promise<End> {
     let above: string | undefined;
     for (;;) {
       if (!(await this.#options.goOn())) return 'stopped';
-      const rows = await this.#query<statements.TouchedRow & { readonly id?: string }>(page(above));
+      const rows = await page(above);
       await this.#keep(rows);
       if (this.#isFull()) return 'too_many';
       const last = rows.at(-1);
