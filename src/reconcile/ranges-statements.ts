@@ -1,7 +1,7 @@
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Statement } from '../postgres/database.js';
 import type { IdRange } from './detect-statements.js';
-import { within } from './generate-truth.js';
+import { within, type Scope } from './generate-truth.js';
 
 /**
  * Statements about the ranges of wallets that are verified. Ends of ranges are compared for equality
@@ -123,17 +123,28 @@ export function growRange(by: Verifier, range: IdRange, held: Held): Statement {
   };
 }
 
+/** The first wallets of a range, in the order of their ids. */
+export function firstIn(mapping: ResolvedMapping, range: IdRange, size: number): Statement {
+  const { id, table } = mapping.wallet;
+  const ends = [range.above, range.upTo].filter((end) => end !== undefined);
+  return {
+    text: `SELECT w.${id.quoted}::text AS "walletId" FROM ${table.quoted} AS w
+            WHERE ${within(scopeOf(range), `w.${id.quoted}`, id.baseType)}
+            ORDER BY w.${id.quoted} LIMIT $${String(ends.length + 1)}`,
+    values: [...ends, size],
+  };
+}
+
 /** The wallets of a range, and what they hold. */
 export function heldIn(mapping: ResolvedMapping, range: IdRange): Statement {
   const { id, table, balance } = mapping.wallet;
-  const scope = {
-    kind: 'range',
-    above: range.above !== undefined,
-    upTo: range.upTo !== undefined,
-  } as const;
   return {
     text: `SELECT count(*)::text AS wallets, coalesce(sum(w.${balance.quoted}), 0)::text AS coins
-             FROM ${table.quoted} AS w WHERE ${within(scope, `w.${id.quoted}`, id.baseType)}`,
+             FROM ${table.quoted} AS w WHERE ${within(scopeOf(range), `w.${id.quoted}`, id.baseType)}`,
     values: [range.above, range.upTo].filter((end) => end !== undefined),
   };
+}
+
+function scopeOf({ above, upTo }: IdRange): Scope {
+  return { kind: 'range', above: above !== undefined, upTo: upTo !== undefined };
 }

@@ -19,6 +19,16 @@ export interface VerifiedRange extends IdRange {
   readonly age: number;
 }
 
+/** The beginning of a range that was looked at. */
+export interface SlicePiece {
+  /** The range; null: open to that side. */
+  readonly above: string | null;
+  readonly upTo: string | null;
+  /** The last wallet that was looked at; the range's own end for all of it. */
+  readonly end: string | null;
+  readonly wallets: number;
+}
+
 /** The ranges of a ledger, the longest unverified first. */
 export async function readRanges(session: Queryable, ledger: string): Promise<VerifiedRange[]> {
   const rows = await session.query<statements.RangeRow>(statements.readRanges(ledger));
@@ -94,6 +104,35 @@ export async function verifiedBeginning(
     if (grown.length === 0) await session.query(statements.insertRange(by, piece, held));
     return true;
   });
+}
+
+/** What is left of ranges behind pieces of them. */
+export function behind(
+  ranges: readonly VerifiedRange[],
+  pieces: readonly SlicePiece[],
+): VerifiedRange[] {
+  const left = [...ranges];
+  for (const { above, upTo, end, wallets } of pieces) {
+    const at = left.findIndex(
+      (range) => (range.above ?? null) === above && (range.upTo ?? null) === upTo,
+    );
+    const [range] = left.splice(at, at < 0 ? 0 : 1);
+    if (range === undefined || end === upTo) continue;
+    const rest = { above: end ?? undefined, wallets: Math.max(range.wallets - wallets, 0) };
+    left.splice(at, 0, { ...range, ...rest });
+  }
+  return left;
+}
+
+/** The next wallets of a range, in the order of their ids. */
+export async function firstWallets(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  range: IdRange,
+  size: number,
+): Promise<string[]> {
+  const rows = await session.query<{ walletId: string }>(statements.firstIn(mapping, range, size));
+  return rows.map(({ walletId }) => walletId);
 }
 
 async function heldIn(

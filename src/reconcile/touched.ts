@@ -30,6 +30,8 @@ export interface TouchedOptions {
   readonly most: number;
   /** Pieces that are read side by side. */
   readonly jobs: number;
+  /** Sends a statement again where the connection was lost. */
+  readonly patiently: <Result>(work: () => Promise<Result>) => Promise<Result>;
   /** Asked before each piece: false ends the search. */
   readonly goOn: () => Promise<boolean>;
 }
@@ -143,7 +145,12 @@ class Search {
     const page = (above: string | undefined): Statement =>
       statements.entriesByWriter(mapping, this.#options.since, { above, size: PAGE });
     return this.#readPages((above) =>
-      this.#database.transaction((session) => session.query(page(above)), statements.BY_INDEX),
+      this.#options.patiently(() =>
+        this.#database.transaction(
+          (session) => session.query<statements.TouchedRow>(page(above)),
+          statements.BY_INDEX,
+        ),
+      ),
     );
   }
 
@@ -222,6 +229,6 @@ class Search {
   }
 
   #query<Row extends object>(statement: Statement): Promise<readonly Row[]> {
-    return this.#database.query<Row>(statement);
+    return this.#options.patiently(() => this.#database.query<Row>(statement));
   }
 }

@@ -70,6 +70,18 @@ export async function fingerprintOf(session: Queryable, mapping: ResolvedMapping
     .digest('hex');
 }
 
+/** What a run over a ledger counts from. It is on record with the run, so that it stays when that is resumed. */
+export interface Base {
+  readonly fingerprint: string;
+  readonly watermark: Watermark;
+}
+
+/** Takes the base of a run, before it looks at anything. */
+export async function takeBase(session: Queryable, mapping: ResolvedMapping): Promise<Base> {
+  const fingerprint = await fingerprintOf(session, mapping);
+  return { fingerprint, watermark: await takeWatermark(session) };
+}
+
 /** Why an incremental check has to look at every wallet. */
 export type WholeReason =
   | 'never_verified'
@@ -81,6 +93,12 @@ export type WholeReason =
 /** From when on an incremental check has to look, or why that cannot be told. */
 export type Since =
   { readonly watermark: string; readonly whole?: never } | { readonly whole: WholeReason };
+
+/** Whether there are verified points, and this role may read them. A dry run works without. */
+export async function checkpointsReadable(session: Queryable): Promise<boolean> {
+  const [row] = await session.query<{ readable: boolean }>(statements.checkpointsReadable);
+  return row?.readable === true;
+}
 
 /**
  * Transaction ids in rows have 32 bits and tell older from newer over half of them. One in sixteen is
@@ -96,11 +114,10 @@ const OLDEST_WATERMARK = 2n ** 31n - 2n ** 27n;
 export async function verifiedPoint(
   session: Queryable,
   mapping: ResolvedMapping,
-  now: { readonly watermark: Watermark; readonly fingerprint: string },
+  now: Base,
 ): Promise<Since> {
   const { next, systemId } = now.watermark;
-  const [access] = await session.query<{ readable: boolean }>(statements.checkpointsReadable);
-  if (access?.readable !== true) return { whole: 'never_verified' };
+  if (!(await checkpointsReadable(session))) return { whole: 'never_verified' };
   const [point] = await session.query<statements.CheckpointRow>(
     statements.readCheckpoint(mapping.ledger.table.quoted),
   );
@@ -116,16 +133,13 @@ export async function verifiedPoint(
 
 /**
  * On record: every change by a transaction before this watermark is verified, or an open finding.
- *
- * @param by.fingerprint as it was before the watermark was taken
  */
 export async function saveVerifiedPoint(
   session: Queryable,
   mapping: ResolvedMapping,
-  by: { readonly watermark: Watermark; readonly fingerprint: string; readonly runId: string },
+  { fingerprint, watermark: { xid, systemId, at } }: Base,
+  runId: string,
 ): Promise<void> {
-  const { xid, systemId, at } = by.watermark;
-  const { fingerprint, runId } = by;
   await session.query(
     statements.saveCheckpoint(mapping.ledger.table.quoted, {
       xid,
