@@ -98,17 +98,18 @@ export function suspectsAmong(
 function suspects(mapping: ResolvedMapping, scope: Scope, measured: boolean): string {
   const delta = measured ? `, ${largestDelta(mapping)}::text AS delta` : '';
   return `SELECT c.wallet_id::text AS "walletId",
-       NOT c.wallet_exists OR c.chain_broken OR (${isWithoutHistory(mapping)}) AS special${delta}
+       NOT c.wallet_exists OR c.chain_broken OR c.profile_id IS NOT NULL AND NOT c.profile_exists
+         OR (${isWithoutHistory(mapping)}) AS special${delta}
   FROM (${comparison(mapping, scope, { chain: true })}) AS c
  WHERE ${isDrifted(mapping)}
  ORDER BY c.wallet_id`;
 }
 
-/** By how many coins the caches of a wallet (alias c) differ at most. Without a profile there are none of its own. */
+/** By how many coins the caches of a wallet (alias c) differ at most, as far as there are rows that hold them. */
 function largestDelta(mapping: ResolvedMapping): string {
   const deltas = comparedCaches(mapping).map(({ part, name }) => {
     const delta = `abs(coalesce(c.${name}, 0)::numeric - c.${name}_expected::numeric)`;
-    return part === 'wallet' ? delta : `CASE WHEN c.profile_id IS NOT NULL THEN ${delta} END`;
+    return part === 'wallet' ? delta : `CASE WHEN c.profile_exists THEN ${delta} END`;
   });
   return `coalesce(greatest(${deltas.join(', ')}), 0)`;
 }
