@@ -21,7 +21,7 @@ import { findResumable, RunRecord } from './record.js';
 import { asRecorded, withRecorded } from './recorded-options.js';
 import { Reporter } from './reporter.js';
 import { Stages, type StagesEnd, type StagesOptions } from './stages.js';
-import { concludeRun, summaryOf, type ReconcileSummary } from './summary.js';
+import { concludeRun, scopeOf, summaryOf, type ReconcileSummary } from './summary.js';
 import { walletsOf } from './users.js';
 import { settledSince } from './verification.js';
 import { verifiedFacts } from './verified.js';
@@ -204,11 +204,6 @@ async function withPlan(
 
 function totalOf({ limit }: CheckedOptions, { tally }: Reporter, wallets: number): number {
   return Math.min(wallets, tally.checked + (limit ?? Number.MAX_SAFE_INTEGER));
-}
-
-function scopeOf({ userIds, sinceCheckpoint }: CheckedOptions): 'all' | 'incremental' | 'some' {
-  if (userIds !== undefined) return 'some';
-  return sinceCheckpoint ? 'incremental' : 'all';
 }
 
 /** undefined: every wallet, or those that an incremental run finds. */

@@ -19,6 +19,8 @@ export interface ReconcileSummary extends Tally, VerifiedFacts {
   /** Of a dry run nothing is on record under it. */
   readonly runId: string;
   readonly dryRun: boolean;
+  /** Which wallets it was about; an incremental run may have looked at all: see wholeBecause. */
+  readonly scope: 'all' | 'incremental' | 'some';
   /** How often the run was resumed. */
   readonly resumed: number;
   readonly seconds: number;
@@ -60,6 +62,7 @@ export function summaryOf(
   return {
     runId: record?.id ?? randomUUID(),
     dryRun: options.dryRun,
+    scope: scopeOf(options),
     ...tally,
     ...(stop === null ? {} : { drifted: stop.drifted }),
     resumed: record?.resumed ?? 0,
@@ -73,6 +76,12 @@ export function summaryOf(
       rail: rail !== null,
     }),
   };
+}
+
+/** Which wallets a run is about. */
+export function scopeOf({ userIds, sinceCheckpoint }: CheckedOptions): ReconcileSummary['scope'] {
+  if (userIds !== undefined) return 'some';
+  return sinceCheckpoint ? 'incremental' : 'all';
 }
 
 /** Counts a run from its records, closes what earlier ones had left open, and ends it. */
