@@ -11,7 +11,7 @@ export async function withNegatives(
   piece: Piece,
   suspects: readonly Suspect[],
 ): Promise<readonly Suspect[]> {
-  if (!walk.negatives || piece.kind === 'profiles') return suspects;
+  if (!walk.negatives || piece.kind === 'profiles' || piece.kind === 'profileIds') return suspects;
   const rows = await walk.database.query<{ walletId: string }>(
     statements.negativeWallets(walk.mapping, piece),
   );
@@ -23,7 +23,7 @@ export async function withNegatives(
       negative.has(one.walletId) ? { ...one, negative: 'also' as const } : one,
     ),
     ...rows
-      .filter(({ walletId }) => !drifted.has(walletId))
+      .filter(({ walletId }) => !drifted.has(walletId) && piece.except?.has(walletId) !== true)
       .map(({ walletId }) => ({ walletId, negative: 'only' as const })),
   ];
 }

@@ -3,11 +3,13 @@ import type { CheckedOptions } from './options.js';
 
 /** The options of a run as its row keeps them: what was asked for, without what only this process knows. */
 export function asRecorded(options: CheckedOptions): Readonly<Record<string, unknown>> {
-  const { userIds, batchSize, limit, failOnDrift, jobs, unattended } = options;
+  const { userIds, sinceCheckpoint, cycle, batchSize, limit, failOnDrift, jobs, unattended } =
+    options;
   const { maxRepairs, maxRepairRatio, maxDelta, reviewOver } = options;
   const { nice, runTime, maxLag, maxLoad } = options;
   return {
-    all: userIds === undefined,
+    all: userIds === undefined && !sinceCheckpoint,
+    ...(sinceCheckpoint ? { sinceCheckpoint, cycle } : {}),
     userIds,
     batchSize,
     limit,
@@ -32,9 +34,12 @@ export function withRecorded(
 ): CheckedOptions {
   const { userIds, failOnDrift, unattended, maxRepairs, maxRepairRatio, maxDelta, reviewOver } =
     asked;
-  const chosen = asked.all === true || userIds !== undefined;
+  const chosen = asked.all === true || asked.sinceCheckpoint || userIds !== undefined;
+  const sinceCheckpoint = chosen ? asked.sinceCheckpoint : flag(recorded['sinceCheckpoint']);
   return {
     ...asked,
+    sinceCheckpoint: sinceCheckpoint ?? false,
+    cycle: chosen ? asked.cycle : number(recorded['cycle']),
     userIds: chosen ? userIds : texts(recorded['userIds']),
     failOnDrift: failOnDrift ?? flag(recorded['failOnDrift']),
     unattended: unattended ?? flag(recorded['unattended']),

@@ -25,9 +25,15 @@ export async function detectPatiently(
 ): Promise<Seen> {
   const whole = await detectOnce(walk, piece, options);
   if (whole !== undefined) return whole;
-  const size = piece.kind === 'profiles' ? options.pace.size() : piece.wallets;
+  const size = sizeOf(piece, options);
   options.pace.tooLong(size);
   return detectHalves(walk, piece, { ...options, size });
+}
+
+/** Profiles of a range are not counted: theirs is the size that the pace has given. */
+function sizeOf(piece: Piece, { pace }: SourceOptions): number {
+  if (piece.kind === 'profiles') return pace.size();
+  return piece.kind === 'profileIds' ? piece.profileIds.length : piece.wallets;
 }
 
 /** undefined: the server ended the statement. */
@@ -71,7 +77,7 @@ function alone(piece: Piece): readonly string[] {
   if (piece.kind === 'range' && piece.upTo !== undefined && piece.wallets > 0) return [piece.upTo];
   throw new TrueupError(
     'database_failed',
-    `the server ended a look at ids after ${piece.above ?? 'the first'}, though no batch can be smaller [57014]`,
+    `the server ended a look at ${piece.kind === 'profileIds' ? 'a profile' : `ids after ${piece.above ?? 'the first'}`}, though no batch can be smaller [57014]`,
     { hint: 'Raise statement_timeout for this role, or find out who cancels its statements.' },
   );
 }
@@ -90,6 +96,12 @@ async function halvesOf(walk: Walk, piece: Piece, options: SizedOptions): Promis
     return parts
       .filter((walletIds) => walletIds.length > 0)
       .map((walletIds) => ({ half: { ...piece, walletIds }, size: walletIds.length }));
+  }
+  if (piece.kind === 'profileIds') {
+    const parts = [piece.profileIds.slice(0, size), piece.profileIds.slice(size)];
+    return parts
+      .filter((profileIds) => profileIds.length > 0)
+      .map((profileIds) => ({ half: { ...piece, profileIds }, size: profileIds.length }));
   }
   const walked = piece.kind === 'range' ? walk.mapping.wallet : walk.mapping.profile;
   if (walked === undefined || options.size === 0) return [];
