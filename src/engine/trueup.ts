@@ -16,9 +16,10 @@ import {
 import { reconcile } from '../reconcile/run.js';
 import { Carrier } from '../sync/carrier.js';
 import type { CarryResult } from '../sync/carry.js';
+import { raiseAlerts, type RaisedAlert } from '../operations/alerts/raise.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
-import { Care } from './care.js';
+import { Operations } from './operations.js';
 import type { ListenerFailure } from './events.js';
 import { Gate } from './gate.js';
 import type { ReadSource } from './reads.js';
@@ -35,6 +36,8 @@ export interface TrueupEvents {
   heal: [result: HealResult];
   /** The background carrier made marked profiles follow (deferred mode). */
   carry: [result: CarryResult];
+  /** A run of this Trueup over the whole ledger has raised an alert. */
+  alert: [alert: RaisedAlert];
   /** Background work (healing, carrying, closing overdue holds) met an error; it goes on. */
   healerError: [error: unknown];
   /** A listener has thrown, or its promise was rejected. What it listened to has happened. */
@@ -52,7 +55,7 @@ interface Manner {
 }
 
 /** An open Trueup: one database, one mapping. */
-export class Trueup extends Care<TrueupEvents> {
+export class Trueup extends Operations<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
   readonly #carrier: Carrier | undefined;
@@ -81,6 +84,7 @@ export class Trueup extends Care<TrueupEvents> {
     this.#poster = new Poster(this.#posting, parts.mapping, posting);
     const onError = (error: unknown): void => {
       this.tell('healerError', error);
+      this.workFailed(error);
     };
     this.#healer = healer
       ? new Healer(parts.database, parts.mapping, {
@@ -167,15 +171,33 @@ export class Trueup extends Care<TrueupEvents> {
   }
 
   /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
-  async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
+  override async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
     const { onFinding, ...checked } = checkOptions(options);
     const tell = (finding: Finding): void => {
       this.tell('drift', finding);
       onFinding?.(finding);
     };
-    const run = ({ database, mapping }: ReadSource): Promise<ReconcileSummary> =>
-      reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION);
+    const run = async ({ database, mapping }: ReadSource): Promise<ReconcileSummary> => {
+      const summary = await reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION);
+      if (!checked.dryRun && checked.userIds === undefined) {
+        const ledger = mapping.ledger.table.quoted;
+        this.#raised(
+          await database.transaction((session) => raiseAlerts(session, ledger, summary)),
+        );
+      }
+      return summary;
+    };
     return checked.dryRun ? this.ask(run) : this.change(run);
+  }
+
+  #raised(alerts: readonly RaisedAlert[]): void {
+    for (const alert of alerts) this.tell('alert', alert);
+    this.alertsRaised(alerts);
+  }
+
+  protected override reviver(): (() => Promise<void>) | undefined {
+    const { server } = this.#parts;
+    return server === undefined ? undefined : () => server.rejoin();
   }
 
   /**
@@ -188,6 +210,7 @@ export class Trueup extends Care<TrueupEvents> {
   }
 
   async #close(): Promise<void> {
+    await this.endOperations(); // A run under way finishes its batch, for which it has to be let in.
     this.#gate.close();
     this.endStatements(); // First, because others may wait for their connections.
     await Promise.all([this.#poster.close(), this.#gate.empty()]);

@@ -1,0 +1,133 @@
+import { read } from '../core/arguments.js';
+import * as statements from '../operations/alerts/alert-statements.js';
+import { deliverAlerts, hooksOf, type DeliveryResult } from '../operations/alerts/deliver.js';
+import type { AlertHooks } from '../operations/alerts/hooks.js';
+import type { RaisedAlert } from '../operations/alerts/raise.js';
+import { operate, type Operation } from '../operations/operate.js';
+import { Schedule } from '../operations/schedule/cron.js';
+import {
+  checkOptions,
+  type ReconcileOptions,
+  type ReconcileSummary,
+} from '../reconcile/options.js';
+import type { NightlyRequest } from '../operations/schedule/slot-run.js';
+import { Care } from './care.js';
+import {
+  ALERTS,
+  HOOKS,
+  OPERATE,
+  type AlertsRequest,
+  type OperateOptions,
+} from './operations-options.js';
+
+/** An alert on record. */
+export type AlertRecord = statements.AlertRow;
+
+/** What is wrong now, as people were told of it. */
+export type OpenCondition = statements.ConditionRow;
+
+/** What people are told, and what is wrong now. */
+export interface Alerts {
+  /** What is wrong now, the oldest first. */
+  readonly open: readonly OpenCondition[];
+  /** What was raised, the newest first. */
+  readonly alerts: readonly AlertRecord[];
+}
+
+/** A ledger that is operated in the background. */
+export interface RunningOperation {
+  /** Ends it: a run under way finishes its batch, and another process or a later start goes on with it. */
+  stop(): Promise<void>;
+}
+
+const FULL_EVERY_SECONDS = 7 * 86_400;
+
+const CYCLE_SECONDS = 7 * 86_400;
+
+/** What keeps a platform's ledger right night after night: runs on a schedule, and alerts. */
+export abstract class Operations<
+  Events extends Record<keyof Events, unknown[]>,
+> extends Care<Events> {
+  readonly #operations = new Set<Operation>();
+
+  /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
+  abstract reconcile(options: ReconcileOptions): Promise<ReconcileSummary>;
+
+  /** Starts the server again where it is Trueup's own; undefined where it is somebody else's. */
+  protected abstract reviver(): (() => Promise<void>) | undefined;
+
+  /**
+   * Runs reconcile on a schedule, raises alerts and delivers them, until it is stopped or this Trueup is
+   * closed. Any number of processes may do so on one ledger: each slot of the schedule is run by one of
+   * them. `trueup start` is this and little else.
+   *
+   * @throws TrueupError `invalid_argument`, `closed`, `read_only`
+   */
+  async operate(options: OperateOptions = {}): Promise<RunningOperation> {
+    const asked = read(OPERATE, options);
+    const { schedule, fullEvery = FULL_EVERY_SECONDS, reconcile: nightly = {} } = asked;
+    // Whatever is wrong with them is told now, and not at three in the morning.
+    checkOptions({ ...nightly, all: true });
+    const parts = {
+      schedule: schedule === null ? null : new Schedule(schedule, asked.timeZone),
+      hooks: hooksOf(asked.alerts ?? {}),
+      fullEvery,
+      cycle: CYCLE_SECONDS,
+      job: (request: NightlyRequest) =>
+        this.reconcile({ ...nightly, all: true, signal: request.signal }),
+      onEvent: asked.onEvent ?? ((): void => undefined),
+      revive: this.reviver(),
+    };
+    return this.change(({ database, mapping }) => {
+      const ledger = mapping.ledger.table.quoted;
+      const operation = operate({ ...parts, database, ledger });
+      this.#operations.add(operation);
+      return Promise.resolve({
+        stop: async () => {
+          await operation.stop();
+          this.#operations.delete(operation);
+        },
+      });
+    });
+  }
+
+  /** Ends what `operate` has begun. */
+  protected async endOperations(): Promise<void> {
+    await Promise.all([...this.#operations].map((operation) => operation.stop()));
+    this.#operations.clear();
+  }
+
+  /** Background work has failed: whoever operates tells it. */
+  protected workFailed(error: unknown): void {
+    for (const operation of this.#operations) operation.failed(error);
+  }
+
+  /** Alerts were raised by this process: whoever operates tells and delivers them. */
+  protected alertsRaised(alerts: readonly RaisedAlert[]): void {
+    for (const operation of this.#operations) operation.raised(alerts);
+  }
+
+  /**
+   * Delivers the alerts that are due, each to both hooks, and tells how many were accepted; the others
+   * are tried again by the next call, or by whoever operates the ledger.
+   *
+   * @throws TrueupError `invalid_argument`
+   */
+  deliverAlerts(hooks: AlertHooks): Promise<DeliveryResult> {
+    return this.change(async ({ database, mapping }) =>
+      deliverAlerts(database, mapping.ledger.table.quoted, hooksOf(read(HOOKS, hooks))),
+    );
+  }
+
+  /** What is wrong now, and what people were told. Reads only. */
+  alerts(request: AlertsRequest = {}): Promise<Alerts> {
+    return this.ask(async ({ database, mapping }) => {
+      const { limit = 100 } = read(ALERTS, request);
+      const ledger = mapping.ledger.table.quoted;
+      return {
+        open: await database.query<OpenCondition>(statements.listConditions(ledger)),
+        alerts: await database.query<AlertRecord>(statements.listAlerts(ledger, limit)),
+      };
+    });
+  }
+}
