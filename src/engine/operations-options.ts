@@ -62,5 +62,5 @@ export const OPERATE = shape<OperateOptions>('operating', {
   // It is read when it is put together with what the schedule decides.
   reconcile: readAnything as Reader<NightlyOptions>,
   alerts: (value) => read(HOOKS, value),
-  onEvent: readFunction as Reader<OnEvent>,
+  onEvent: readFunction,
 });

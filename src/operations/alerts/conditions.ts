@@ -174,7 +174,14 @@ export function waiting({ findings }: Pick<RunFacts, 'findings'>): Verdict {
       const found = findings[kind];
       if (found === undefined || found.count === 0) return [];
       const { count, wallets } = found;
-      return [{ kind, message: WAITING[kind](wallets), signature: found.mark, details: { count, wallets } }];
+      return [
+        {
+          kind,
+          message: WAITING[kind](wallets),
+          signature: found.mark,
+          details: { count, wallets },
+        },
+      ];
     }),
     well: (['critical', 'review'] as const).filter((kind) => (findings[kind]?.count ?? 0) === 0),
   };

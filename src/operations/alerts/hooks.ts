@@ -44,9 +44,13 @@ export interface Hook {
 export function checkWebhook(webhook: string): URL {
   const url = URL.canParse(webhook) ? new URL(webhook) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new TrueupError('invalid_argument', 'the webhook for alerts is no http or https address', {
-      hint: 'Give one like https://example.com/hooks/trueup, in TRUEUP_ALERT_WEBHOOK or --alert-webhook.',
-    });
+    throw new TrueupError(
+      'invalid_argument',
+      'the webhook for alerts is no http or https address',
+      {
+        hint: 'Give one like https://example.com/hooks/trueup, in TRUEUP_ALERT_WEBHOOK or --alert-webhook.',
+      },
+    );
   }
   return url;
 }

@@ -94,4 +94,3 @@ function reasonOf(error: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(messageOf).join('; ');
   return messageOf(cause);
 }
-

@@ -40,13 +40,10 @@ const SLOT = 'due_at AS "dueAt", outcome, detail, run_id AS "runId", attempts';
 
 export const databaseClock: Statement = { text: 'SELECT clock_timestamp() AS now' };
 
-/**
- * Nobody is at work on a slot `s`, or it was this scheduler, which has given it up. After a restart of the
- * server everybody has time to beat again.
- */
+/** Nobody is at work on a slot `s`, or it was this scheduler, which has given it up. */
 function isFree(token: string): string {
-  return `s.finished_at IS NULL AND (s.token = ${token} OR s.heartbeat_at IS NULL OR
-          greatest(s.heartbeat_at, pg_postmaster_start_time()) < clock_timestamp() - interval '${DEAD_AFTER}')`;
+  return `s.finished_at IS NULL AND (s.token = ${token} OR s.heartbeat_at IS NULL
+                     OR s.heartbeat_at < clock_timestamp() - interval '${DEAD_AFTER}')`;
 }
 
 /**
@@ -162,7 +159,12 @@ export interface SlotEnd {
 }
 
 /** Closes a slot, unless it was taken over meanwhile. */
-export function finishSlot({ ledger, job }: Job, due: Date, token: string, end: SlotEnd): Statement {
+export function finishSlot(
+  { ledger, job }: Job,
+  due: Date,
+  token: string,
+  end: SlotEnd,
+): Statement {
   return {
     text: `
       UPDATE trueup.schedule_slots

@@ -16,7 +16,7 @@ export interface Slot {
 export type Look =
   | { readonly kind: 'nothing' }
   /** It is due, and it is ours. */
-  | { readonly kind: 'claimed'; readonly slot: Slot; readonly late: boolean }
+  | { readonly kind: 'claimed'; readonly slot: Slot }
   /** It was somebody's who is gone. */
   | { readonly kind: 'taken_over'; readonly slot: Slot }
   /** It is on record that nobody runs it, and why. */
@@ -44,7 +44,6 @@ export class Slots {
   async now(): Promise<Date> {
     const [row] = await this.#database.query<{ now: Date }>(statements.databaseClock);
     if (row === undefined) throw new Error('the database told no time');
-    this.#since ??= row.now;
     return row.now;
   }
 
@@ -56,19 +55,20 @@ export class Slots {
   async look(now: Date, busy: string | null): Promise<Look> {
     const due = this.#schedule.latestDue(now);
     if (due === null) return { kind: 'nothing' };
-    const late = due.getTime() <= (this.#since ?? now).getTime();
+    this.#since ??= now;
+    const wasMissed = due.getTime() <= this.#since.getTime();
     const [claimed] = await this.#database.query<SlotRow>(
       statements.claimSlot(this.#job, due, {
         holder: this.#holder,
         schedule: this.#schedule.name,
-        wasMissed: late,
+        wasMissed,
         busy,
       }),
     );
     if (claimed !== undefined) {
       // Not before the claim: only then is it certain that a later slot has overtaken the others.
       if (busy === null) await this.#closeOvertaken(due);
-      if (claimed.outcome === null) return { kind: 'claimed', slot: claimed, late };
+      if (claimed.outcome === null) return { kind: 'claimed', slot: claimed };
       return { kind: 'skipped', slot: claimed, reason: claimed.detail ?? '' };
     }
     return busy === null ? this.#takeOver(due) : { kind: 'nothing' };
