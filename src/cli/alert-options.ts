@@ -1,5 +1,10 @@
 import type { Command } from 'commander';
-import type { AlertHooks } from '../index.js';
+import {
+  checkOperateOptions,
+  TrueupError,
+  type AlertHooks,
+  type OperateOptions,
+} from '../index.js';
 
 /** Where a command sends alerts. */
 export interface AlertOptions {
@@ -15,6 +20,19 @@ export function withAlertOptions(command: Command): Command {
       '--alert-command <command>',
       'run this for every alert, with the JSON on its stdin (default: TRUEUP_ALERT_COMMAND)',
     );
+}
+
+/**
+ * Ends the command where the hooks, or what else is to be done unattended, cannot be meant: before
+ * anything is connected.
+ */
+export function checkOperating(options: OperateOptions, command: Command): void {
+  try {
+    checkOperateOptions(options);
+  } catch (error) {
+    if (!(error instanceof TrueupError)) throw error;
+    command.error(`error: ${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`);
+  }
 }
 
 /** What was asked for, or what the environment says. An empty text is none. */

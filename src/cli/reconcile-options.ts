@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { MAX_BATCH_SIZE, MAX_JOBS, type ReconcileOptions } from '../index.js';
+import { MAX_BATCH_SIZE, MAX_JOBS, type NightlyOptions, type ReconcileOptions } from '../index.js';
+import { withAlertOptions, type AlertOptions } from './alert-options.js';
 import {
   collect,
   positiveInteger,
@@ -8,18 +9,22 @@ import {
   type CommonOptions,
 } from './shared.js';
 
+/** Flags of every run, also of those that `trueup start` begins. */
+export interface RunFlags {
+  readonly batchSize?: number;
+  readonly jobs?: number;
+  readonly maxRepairs?: number;
+  readonly maxRepairRatio?: number;
+  readonly maxDelta?: bigint;
+}
+
 /** The flags of `trueup reconcile`. */
-export interface ReconcileFlags extends CommonOptions {
+export interface ReconcileFlags extends CommonOptions, RunFlags, AlertOptions {
   readonly all?: boolean;
   readonly userId?: readonly string[];
   readonly resume?: true | string;
   readonly dryRun?: boolean;
-  readonly batchSize?: number;
-  readonly jobs?: number;
   readonly limit?: number;
-  readonly maxRepairs?: number;
-  readonly maxRepairRatio?: number;
-  readonly maxDelta?: bigint;
   readonly unattended?: boolean;
   readonly failOnDrift?: boolean;
   readonly json?: boolean;
@@ -27,17 +32,9 @@ export interface ReconcileFlags extends CommonOptions {
   readonly quiet?: boolean;
 }
 
-/** Adds them to the command. */
-export function withReconcileFlags(command: Command): Command {
+/** Adds the flags of every run to a command. */
+export function withRunFlags(command: Command): Command {
   return command
-    .option('--all', 'every wallet')
-    .option(
-      '--user-id <id>',
-      'the wallet of this user; may be repeated; - reads ids from stdin, one a line',
-      collect,
-    )
-    .option('--resume [run]', 'go on with a run that has stopped (default: the last one)')
-    .option('--dry-run', 'report only; needs no right but SELECT')
     .option(
       '--batch-size <n>',
       'wallets a batch (default: 10000)',
@@ -48,7 +45,6 @@ export function withReconcileFlags(command: Command): Command {
       'batches that are looked at side by side (default: 1)',
       positiveIntegerTo(MAX_JOBS),
     )
-    .option('--limit <n>', 'look at so many wallets at most', positiveInteger)
     .option(
       '--max-repairs <n>',
       'stop before the first repair where more wallets would be repaired',
@@ -59,12 +55,33 @@ export function withReconcileFlags(command: Command): Command {
       '--max-delta <coins>',
       'stop before the first repair where a cache would be changed by more',
       coins,
+    );
+}
+
+/** Adds the flags of `trueup reconcile`. */
+export function withReconcileFlags(command: Command): Command {
+  const selecting = command
+    .option('--all', 'every wallet')
+    .option(
+      '--user-id <id>',
+      'the wallet of this user; may be repeated; - reads ids from stdin, one a line',
+      collect,
     )
+    .option('--resume [run]', 'go on with a run that has stopped (default: the last one)')
+    .option('--dry-run', 'report only; needs no right but SELECT')
+    .option('--limit <n>', 'look at so many wallets at most', positiveInteger);
+  return withAlertOptions(withRunFlags(selecting))
     .option('--unattended', 'nobody watches: repair 5% of the wallets at most, or 100')
     .option('--fail-on-drift', 'exit with 2 for repaired drift too')
     .option('--json', 'JSON Lines on stdout')
     .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
     .option('--quiet', 'no progress');
+}
+
+/** Turns the flags of every run into options of the library. */
+export function toRunOptions(flags: RunFlags): NightlyOptions {
+  const { batchSize, jobs, maxRepairs, maxRepairRatio, maxDelta } = flags;
+  return { batchSize, jobs, maxRepairs, maxRepairRatio, maxDelta };
 }
 
 /**
@@ -76,11 +93,10 @@ export function toReconcileOptions(
   flags: ReconcileFlags,
   userIds: readonly string[],
 ): ReconcileOptions {
-  const { all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift } = flags;
-  const { maxRepairs, maxRepairRatio, maxDelta } = flags;
+  const { all, resume, dryRun, limit, unattended, failOnDrift } = flags;
   return {
-    ...{ all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift },
-    ...{ maxRepairs, maxRepairRatio, maxDelta },
+    ...{ all, resume, dryRun, limit, unattended, failOnDrift },
+    ...toRunOptions(flags),
     userIds: userIds.length === 0 ? undefined : userIds,
   };
 }
@@ -93,6 +109,10 @@ export function checkFlags(flags: ReconcileFlags, command: Command): void {
   }
   if (flags.resume !== undefined && flags.dryRun === true) {
     command.error('error: a dry run cannot be resumed: leave out --dry-run or --resume');
+  }
+  const alerting = flags.alertWebhook !== undefined || flags.alertCommand !== undefined;
+  if (alerting && flags.unattended !== true) {
+    command.error('error: --alert-webhook and --alert-command need --unattended');
   }
   if (flags.all !== true && users.length === 0 && flags.resume === undefined) {
     command.error('error: say what to reconcile: --all, or --user-id ID (may be repeated)');

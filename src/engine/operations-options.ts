@@ -8,9 +8,11 @@ import {
   shape,
   type Reader,
 } from '../core/arguments.js';
-import type { AlertHooks } from '../operations/alerts/hooks.js';
+import { hooksOf } from '../operations/alerts/deliver.js';
+import type { AlertHooks, Hook } from '../operations/alerts/hooks.js';
 import type { OnEvent } from '../operations/events.js';
-import { readFunction, type ReconcileOptions } from '../reconcile/options.js';
+import { Schedule } from '../operations/schedule/cron.js';
+import { checkOptions, readFunction, type ReconcileOptions } from '../reconcile/options.js';
 
 /** What `operate` and the alerts may be told, field by field. */
 
@@ -55,7 +57,7 @@ export const HOOKS = shape<AlertHooks>('the hooks of alerts', {
 
 export const ALERTS = shape<AlertsRequest>('alerts', { limit: readWhole(1, 10_000) });
 
-export const OPERATE = shape<OperateOptions>('operating', {
+const OPERATE = shape<OperateOptions>('operating', {
   schedule: orNull(readText),
   timeZone: readText,
   fullEvery: readWhole(1, LONGEST),
@@ -64,3 +66,32 @@ export const OPERATE = shape<OperateOptions>('operating', {
   alerts: (value) => read(HOOKS, value),
   onEvent: readFunction,
 });
+
+const FULL_EVERY_SECONDS = 7 * DAYS_TO_SECONDS;
+
+/** What operating needs, made ready. */
+export interface CheckedOperateOptions {
+  readonly schedule: Schedule | null;
+  readonly fullEvery: number;
+  readonly nightly: NightlyOptions;
+  readonly hooks: readonly Hook[];
+  readonly onEvent: OnEvent;
+}
+
+/**
+ * Whatever is wrong with the options is told now, and not at three in the morning.
+ *
+ * @throws TrueupError `invalid_argument`
+ */
+export function checkOperateOptions(options: OperateOptions): CheckedOperateOptions {
+  const asked = read(OPERATE, options);
+  const { schedule, timeZone, fullEvery = FULL_EVERY_SECONDS, reconcile = {} } = asked;
+  checkOptions({ ...reconcile, all: true });
+  return {
+    schedule: schedule === null ? null : new Schedule(schedule, timeZone),
+    fullEvery,
+    nightly: reconcile,
+    hooks: hooksOf(asked.alerts ?? {}),
+    onEvent: asked.onEvent ?? ((): void => undefined),
+  };
+}

@@ -1,21 +1,18 @@
 import { read } from '../core/arguments.js';
+import { messageOf, TrueupError } from '../core/errors.js';
 import * as statements from '../operations/alerts/alert-statements.js';
 import { deliverAlerts, hooksOf, type DeliveryResult } from '../operations/alerts/deliver.js';
 import type { AlertHooks } from '../operations/alerts/hooks.js';
-import type { RaisedAlert } from '../operations/alerts/raise.js';
+import { raiseAlerts, raiseFailure, type RaisedAlert } from '../operations/alerts/raise.js';
 import { operate, type Operation } from '../operations/operate.js';
-import { Schedule } from '../operations/schedule/cron.js';
-import {
-  checkOptions,
-  type ReconcileOptions,
-  type ReconcileSummary,
-} from '../reconcile/options.js';
+import type { ReconcileOptions } from '../reconcile/options.js';
+import type { AtEnd, ReconcileSummary } from '../reconcile/summary.js';
 import type { NightlyRequest } from '../operations/schedule/slot-run.js';
 import { Care } from './care.js';
 import {
   ALERTS,
+  checkOperateOptions,
   HOOKS,
-  OPERATE,
   type AlertsRequest,
   type OperateOptions,
 } from './operations-options.js';
@@ -40,9 +37,14 @@ export interface RunningOperation {
   stop(): Promise<void>;
 }
 
-const FULL_EVERY_SECONDS = 7 * 86_400;
-
 const CYCLE_SECONDS = 7 * 86_400;
+
+/** A run that somebody else does is no failure. */
+const OTHERS_AT_WORK: readonly string[] = ['run_under_way', 'run_lost'];
+
+function isFailure(error: unknown): boolean {
+  return !(error instanceof TrueupError && OTHERS_AT_WORK.includes(error.code));
+}
 
 /** What keeps a platform's ledger right night after night: runs on a schedule, and alerts. */
 export abstract class Operations<
@@ -64,18 +66,17 @@ export abstract class Operations<
    * @throws TrueupError `invalid_argument`, `closed`, `read_only`
    */
   async operate(options: OperateOptions = {}): Promise<RunningOperation> {
-    const asked = read(OPERATE, options);
-    const { schedule, fullEvery = FULL_EVERY_SECONDS, reconcile: nightly = {} } = asked;
-    // Whatever is wrong with them is told now, and not at three in the morning.
-    checkOptions({ ...nightly, all: true });
+    const { nightly, ...asked } = checkOperateOptions(options);
     const parts = {
-      schedule: schedule === null ? null : new Schedule(schedule, asked.timeZone),
-      hooks: hooksOf(asked.alerts ?? {}),
-      fullEvery,
+      ...asked,
       cycle: CYCLE_SECONDS,
-      job: (request: NightlyRequest) =>
-        this.reconcile({ ...nightly, all: true, signal: request.signal }),
-      onEvent: asked.onEvent ?? ((): void => undefined),
+      job: ({ signal, resume }: NightlyRequest) =>
+        this.reconcile({
+          unattended: true,
+          ...nightly,
+          ...(resume === null ? { all: true } : { resume }),
+          signal,
+        }),
       revive: this.reviver(),
     };
     return this.change(({ database, mapping }) => {
@@ -102,8 +103,43 @@ export abstract class Operations<
     for (const operation of this.#operations) operation.failed(error);
   }
 
-  /** Alerts were raised by this process: whoever operates tells and delivers them. */
-  protected alertsRaised(alerts: readonly RaisedAlert[]): void {
+  /**
+   * Has a run raise alerts: at its end, in the transaction that records it, or because it failed and
+   * nobody watches.
+   */
+  protected async raising(
+    ledger: string,
+    options: Pick<ReconcileOptions, 'unattended'>,
+    run: (atEnd: AtEnd) => Promise<ReconcileSummary>,
+  ): Promise<ReconcileSummary> {
+    let raised: readonly RaisedAlert[] = [];
+    try {
+      const summary = await run(async (session, ended) => {
+        raised = await raiseAlerts(session, ledger, ended);
+      });
+      this.#told(raised);
+      return summary;
+    } catch (error) {
+      if (options.unattended === true && isFailure(error)) await this.#raiseFailure(ledger, error);
+      throw error;
+    }
+  }
+
+  /** Where not even that can be put on record, whoever waits for the run is told by its error. */
+  async #raiseFailure(ledger: string, error: unknown): Promise<void> {
+    const failure = { runId: null, message: messageOf(error) };
+    await this.change(async ({ database }) => {
+      this.#told(await raiseFailure(database, ledger, failure));
+    }).catch((second: unknown) => {
+      this.workFailed(second);
+    });
+  }
+
+  /** Tells this program's listeners of an alert. */
+  protected abstract tellAlert(alert: RaisedAlert): void;
+
+  #told(alerts: readonly RaisedAlert[]): void {
+    for (const alert of alerts) this.tellAlert(alert);
     for (const operation of this.#operations) operation.raised(alerts);
   }
 

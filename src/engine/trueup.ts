@@ -13,7 +13,7 @@ import { reconcile } from '../reconcile/run.js';
 import type { ReconcileSummary } from '../reconcile/summary.js';
 import { Carrier } from '../sync/carrier.js';
 import type { CarryResult } from '../sync/carry.js';
-import { raiseAlerts, type RaisedAlert } from '../operations/alerts/raise.js';
+import type { RaisedAlert } from '../operations/alerts/raise.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
 import { Operations } from './operations.js';
@@ -174,22 +174,15 @@ export class Trueup extends Operations<TrueupEvents> {
       this.tell('drift', finding);
       onFinding?.(finding);
     };
-    const run = async ({ database, mapping }: ReadSource): Promise<ReconcileSummary> => {
-      const summary = await reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION);
-      if (!checked.dryRun && checked.userIds === undefined) {
-        const ledger = mapping.ledger.table.quoted;
-        this.#raised(
-          await database.transaction((session) => raiseAlerts(session, ledger, summary)),
-        );
-      }
-      return summary;
-    };
+    const run = ({ database, mapping }: ReadSource): Promise<ReconcileSummary> =>
+      this.raising(mapping.ledger.table.quoted, checked, (atEnd) =>
+        reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION, atEnd),
+      );
     return checked.dryRun ? this.ask(run) : this.change(run);
   }
 
-  #raised(alerts: readonly RaisedAlert[]): void {
-    for (const alert of alerts) this.tell('alert', alert);
-    this.alertsRaised(alerts);
+  protected override tellAlert(alert: RaisedAlert): void {
+    this.tell('alert', alert);
   }
 
   protected override reviver(): (() => Promise<void>) | undefined {

@@ -1,5 +1,5 @@
 import type { Database } from '../postgres/database.js';
-import type { ReconcileSummary } from '../reconcile/options.js';
+import type { ReconcileSummary } from '../reconcile/summary.js';
 import { Courier } from './alerts/courier.js';
 import type { Hook } from './alerts/hooks.js';
 import { Monitor, tellRaised } from './alerts/monitor.js';

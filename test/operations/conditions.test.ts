@@ -6,11 +6,11 @@ import {
   type RunFacts,
   type Verdict,
 } from '../../src/operations/alerts/conditions.js';
-import { summaryOf, type Counts } from './support.js';
+import { stoppedBy, summaryOf, type Counts } from './support.js';
 
 /** What people are woken for: facts in, conditions out. */
 
-const NO_FACTS: RunFacts = { error: null, incompleteBefore: null, wallets: 0, findings: {} };
+const NO_FACTS: RunFacts = { incompleteBefore: null, wallets: 0, findings: {} };
 
 function verdict(counts: Counts, facts: Partial<RunFacts> = {}): Verdict {
   return afterRun(summaryOf(counts), { ...NO_FACTS, ...facts });
@@ -50,7 +50,7 @@ describe('a run', () => {
     ['errors', { errors: 2, exitStatus: 1 }, {}, ['run_failed']],
     [
       'a rail',
-      { incomplete: 'rail', exitStatus: 4, drifted: 600, findings: 600 },
+      { ...stoppedBy('max_repairs'), drifted: 600, findings: 600 },
       {},
       ['drift', 'many_drifted', 'rail'],
     ],
@@ -85,10 +85,7 @@ describe('a run', () => {
   });
 
   test('names the rail that stopped it', () => {
-    const { open } = verdict(
-      { incomplete: 'rail', exitStatus: 4 },
-      { error: '600 wallets of 1000 would be repaired' },
-    );
+    const { open } = verdict(stoppedBy('600 wallets of 1000 would be repaired'));
     expect(open.find(({ kind }) => kind === 'rail')?.message).toContain('600 wallets of 1000');
   });
 });

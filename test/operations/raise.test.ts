@@ -8,7 +8,7 @@ import {
 import { Database } from '../../src/postgres/database.js';
 import type { ReconcileSummary } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
-import { LEDGER, recordRun, type Counts } from './support.js';
+import { LEDGER, recordRun, stoppedBy, type Counts } from './support.js';
 
 /** Alerts are raised once, when there is news, whoever raises them and however often. */
 
@@ -29,9 +29,8 @@ function raise(summary: ReconcileSummary): Promise<readonly RaisedAlert[]> {
 }
 
 /** A night: the run that ended, and what was raised at its end. */
-async function night(counts: Counts = {}, error?: string): Promise<string[]> {
-  const summary = await recordRun(db, counts, error === undefined ? {} : { error });
-  return told(await raise(summary));
+async function night(counts: Counts = {}): Promise<string[]> {
+  return told(await raise(await recordRun(db, counts)));
 }
 
 const told = (raised: readonly RaisedAlert[]): string[] =>
@@ -83,8 +82,8 @@ describe('night after night', () => {
   });
 
   test('a rail names its reason, and recovers when a run goes through', async () => {
-    const stopped = { incomplete: 'rail', exitStatus: 4, drifted: 5 } as const;
-    expect(await night(stopped, '600 wallets would be repaired')).toContain('rail open');
+    const stopped = { ...stoppedBy('600 wallets would be repaired'), drifted: 5 };
+    expect(await night(stopped)).toContain('rail open');
     expect(await db.value(`SELECT message FROM trueup.alerts WHERE kind = 'rail'`)).toContain(
       '600 wallets would be repaired',
     );
@@ -132,11 +131,16 @@ describe('by whomever', () => {
 
   test('another ledger has alerts of its own', async () => {
     await finding('critical', '6');
-    const summary = await recordRun(db);
-    expect(
-      told(await database.transaction((session) => raiseAlerts(session, '"other"."l"', summary))),
-    ).toEqual([]);
-    expect(told(await raise(summary))).toEqual(['critical open']);
+    await db.run('INSERT INTO trueup.alert_conditions VALUES ($1, $2, $3, $4)', [
+      ...['"other"."ledger"', 'drift', '1', 'drift of another ledger'],
+    ]);
+    expect(await night()).toEqual(['critical open']);
+    expect(await db.value('SELECT ledger FROM trueup.alerts')).toBe(LEDGER);
+  });
+
+  test('a run over some users raises nothing', async () => {
+    const summary = await recordRun(db, REPAIRED, { scope: 'some' });
+    expect(await raise(summary)).toEqual([]);
   });
 });
 

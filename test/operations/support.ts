@@ -22,6 +22,10 @@ export function summaryOf(counts: Counts = {}): ReconcileSummary {
     earningsDrifts: 0,
     findings: 0,
     repaired: 0,
+    review: 0,
+    critical: 0,
+    rail: null,
+    resumed: 0,
     skipped: 0,
     errors: 0,
     seconds: 1,
@@ -31,20 +35,26 @@ export function summaryOf(counts: Counts = {}): ReconcileSummary {
   } as ReconcileSummary;
 }
 
+/** The end of a run that a safety rail has stopped. */
+export function stoppedBy(message: string): Counts {
+  const override = 'trueup reconcile --resume ID --max-repairs 600';
+  return { incomplete: 'rail', exitStatus: 4, rail: { rail: 'max_repairs', message, override } };
+}
+
 /** Records a run that has ended. `ago` is how long ago it began, as PostgreSQL reads it. */
 export async function recordRun(
   db: TestDatabase,
   counts: Counts = {},
-  more: { readonly ago?: string; readonly state?: string; readonly error?: string } = {},
+  more: { readonly ago?: string; readonly state?: string; readonly scope?: string } = {},
 ): Promise<ReconcileSummary> {
   const summary = summaryOf(counts);
-  const { ago = '0', state = 'finished', error = null } = more;
+  const { ago = '0', state = 'finished', scope = 'all' } = more;
   await db.run(
     `INSERT INTO trueup.runs (id, kind, ledger, options, version, scope, state, started_at, finished_at,
-                              exit_status, counts, error)
-     VALUES ($1, 'reconcile', $2, '{}', 'test', 'all', $3, clock_timestamp() - $4::interval,
-             clock_timestamp() - $4::interval, $5, $6, $7)`,
-    [summary.runId, LEDGER, state, ago, summary.exitStatus, JSON.stringify(summary), error],
+                              exit_status, counts)
+     VALUES ($1, 'reconcile', $2, '{}', 'test', $7, $3, clock_timestamp() - $4::interval,
+             clock_timestamp() - $4::interval, $5, $6)`,
+    [summary.runId, LEDGER, state, ago, summary.exitStatus, JSON.stringify(summary), scope],
   );
   return summary;
 }

@@ -7,16 +7,23 @@ import {
   type AlertHooks,
   type ExitStatus,
   type OnEvent,
+  type OperateOptions,
   type Trueup,
 } from '../../index.js';
-import { hooksFrom, withAlertOptions, type AlertOptions } from '../alert-options.js';
+import {
+  checkOperating,
+  hooksFrom,
+  withAlertOptions,
+  type AlertOptions,
+} from '../alert-options.js';
 import { duration } from '../durations.js';
+import { toRunOptions, withRunFlags, type RunFlags } from '../reconcile-options.js';
 import { LOG_FORMATS, logLine, type LogFormat } from '../log.js';
 import { toTrueupOptions, withCommonOptions, type CommonOptions } from '../shared.js';
 import { stopSignal } from '../stop-signal.js';
 import { isWorthWaiting } from '../waiting.js';
 
-interface Options extends CommonOptions, AlertOptions {
+interface Options extends CommonOptions, AlertOptions, RunFlags {
   /** false with --no-schedule */
   readonly schedule: string | false;
   readonly timeZone: string;
@@ -27,6 +34,9 @@ interface Options extends CommonOptions, AlertOptions {
 /** The pause before the database is tried again, in milliseconds: first, and at most. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+
+/** For the healer, the schedule, the alerts and repairs, beside one for each job of a run. */
+const FEWEST_CONNECTIONS = 12;
 
 /** Keeps the process alive while nothing else does, in milliseconds. */
 const ALIVE_MS = 60_000;
@@ -51,14 +61,27 @@ export function addStart(program: Command, setStatus: (status: ExitStatus) => vo
         .choices(LOG_FORMATS)
         .default('pretty'),
     );
-  withAlertOptions(command)
+  withAlertOptions(withRunFlags(command))
     .addHelpText('after', HELP)
-    .action(async (options: Options) => {
-      setStatus(await start(options));
+    .action(async (options: Options, itself: Command) => {
+      const operating = operatingOf(options);
+      checkOperating(operating, itself);
+      setStatus(await start(options, operating));
     });
 }
 
-async function start(options: Options): Promise<ExitStatus> {
+function operatingOf(options: Options): OperateOptions {
+  const { schedule, timeZone, fullEvery } = options;
+  return {
+    schedule: schedule === false ? null : schedule,
+    timeZone,
+    fullEvery,
+    reconcile: toRunOptions(options),
+    alerts: hooksFrom(options),
+  };
+}
+
+async function start(options: Options, operating: OperateOptions): Promise<ExitStatus> {
   // A terminal that is gone must not end a process that works on.
   process.stderr.on('error', () => undefined);
   const tell: OnEvent = (event) => {
@@ -67,10 +90,9 @@ async function start(options: Options): Promise<ExitStatus> {
   const { signal, release } = stopSignal(tell);
   const alive = setInterval(() => undefined, ALIVE_MS);
   try {
-    const hooks = hooksFrom(options);
     tell({ event: 'starting', level: 'info', message: `Trueup ${VERSION} starts` });
     const trueup = await openWhenPossible(options, tell, signal);
-    if (trueup !== undefined) await work(trueup, { options, hooks, tell, signal });
+    if (trueup !== undefined) await work(trueup, { ...operating, onEvent: tell }, signal);
     tell({ event: 'stopped', level: 'info', message: 'stopped' });
     return EXIT.ok;
   } finally {
@@ -87,7 +109,11 @@ async function openWhenPossible(
 ): Promise<Trueup | undefined> {
   for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause *= 2) {
     try {
-      return await openTrueup({ ...toTrueupOptions(options), applicationName: 'trueup start' });
+      return await openTrueup({
+        ...toTrueupOptions(options),
+        maxConnections: FEWEST_CONNECTIONS + (options.jobs ?? 1),
+        applicationName: 'trueup start',
+      });
     } catch (error) {
       if (!isWorthWaiting(error)) throw error;
       const wait = Math.min(pause, LONGEST_PAUSE_MS);
@@ -101,34 +127,26 @@ async function openWhenPossible(
 
 async function work(
   trueup: Trueup,
-  {
-    options,
-    hooks,
-    tell,
-    signal,
-  }: { options: Options; hooks: AlertHooks; tell: OnEvent; signal: AbortSignal },
+  operating: OperateOptions & { readonly onEvent: OnEvent },
+  signal: AbortSignal,
 ): Promise<void> {
+  const tell = operating.onEvent;
   try {
     trueup.on('heal', ({ healed, failed }) => {
       const message = `healed ${String(healed)}, failed ${String(failed)}`;
       const level = failed === 0 ? 'info' : 'warning';
       tell({ event: 'healed', level, message, details: { healed, failed } });
     });
-    const { schedule, timeZone, fullEvery } = options;
-    await trueup.operate({
-      schedule: schedule === false ? null : schedule,
-      timeZone,
-      fullEvery,
-      alerts: hooks,
-      onEvent: tell,
-    });
-    const when = schedule === false ? 'no scheduled runs' : `runs at "${schedule}" ${timeZone}`;
+    const { schedule, timeZone = 'UTC', alerts = {} } = operating;
+    const ledger = trueup.mapping.ledger.table.quoted;
+    const when = schedule === null ? 'no runs' : `runs at "${schedule ?? ''}" ${timeZone}`;
     tell({
       event: 'started',
       level: 'info',
-      message: `works on ${trueup.mapping.ledger.table.quoted}: ${when}, ${hookNames(hooks)}`,
+      message: `works on ${ledger}: ${when}, ${hookNames(alerts)}`,
       details: { process: process.pid, version: VERSION },
     });
+    await trueup.operate(operating);
     await aborted(signal);
   } finally {
     await trueup.close();

@@ -22,27 +22,26 @@ export function lockConditions(ledger: string): Statement {
 }
 
 export interface RunFactsRow {
-  readonly error: string | null;
   readonly incompleteBefore: string | null;
   readonly wallets: string;
 }
 
-/** What is on record beside the summary of a run that has ended. */
+/** What is on record beside the summary of a run that has ended; no row for one over some users only. */
 export function runFacts(ledger: string, runId: string): Statement {
   return {
     text: `
-      WITH run AS (SELECT started_at, error FROM trueup.runs WHERE id = $2),
+      WITH run AS (SELECT started_at FROM trueup.runs WHERE id = $2 AND scope <> 'some'),
       before AS (
         SELECT r.counts, r.exit_status FROM trueup.runs AS r, run
          WHERE r.ledger = $1 AND r.kind = 'reconcile' AND r.scope <> 'some' AND r.id <> $2
            AND r.started_at < run.started_at AND r.counts IS NOT NULL
          ORDER BY r.started_at DESC LIMIT 1)
-      SELECT (SELECT error FROM run) AS error,
-             (SELECT CASE WHEN counts ->> 'incomplete' = 'rail' THEN NULL
+      SELECT (SELECT CASE WHEN counts ->> 'incomplete' = 'rail' THEN NULL
                           ELSE coalesce(counts ->> 'incomplete',
                                         CASE WHEN (counts ->> 'skipped')::bigint > 0 THEN 'locked wallets' END) END
                 FROM before) AS "incompleteBefore",
-             (SELECT coalesce(sum(wallets), 0) FROM trueup.verified_ranges WHERE ledger = $1)::text AS wallets`,
+             (SELECT coalesce(sum(wallets), 0) FROM trueup.verified_ranges WHERE ledger = $1)::text AS wallets
+        FROM run`,
     values: [ledger, runId],
   };
 }

@@ -1,4 +1,4 @@
-import type { ReconcileSummary } from '../../reconcile/options.js';
+import type { ReconcileSummary } from '../../reconcile/summary.js';
 
 /**
  * What is worth waking people for, decided from facts. Pure: rows in, conditions out.
@@ -61,8 +61,6 @@ export interface OpenFindings {
 
 /** What is on record when a run ends, beside its summary. */
 export interface RunFacts {
-  /** What the run itself says of its end: which rail, for one. */
-  readonly error: string | null;
   /** Why the run before it was incomplete; null where it was not, or there was none. */
   readonly incompleteBefore: string | null;
   /** Wallets of the ledger that were ever verified, for a run that looked at a part of them. */
@@ -77,7 +75,7 @@ export function afterRun(summary: ReconcileSummary, facts: RunFacts): Verdict {
     drift(summary, facts),
     manyDrifted(summary, facts),
     failed(summary),
-    rail(summary, facts),
+    rail(summary),
     incomplete(summary, facts),
     waiting(facts),
   ];
@@ -144,13 +142,16 @@ export function afterFailure(message: string): Verdict {
   return opened('run_failed', `a run failed: ${message}`, message, {});
 }
 
-function rail(summary: ReconcileSummary, { error }: RunFacts): Verdict {
-  const { incomplete: reason, drifted, checked, runId } = summary;
-  if ((reason as string | null) !== 'rail') return reason === null ? isWell('rail') : UNKNOWN;
+function rail({ incomplete: reason, rail: stop, drifted, checked }: ReconcileSummary): Verdict {
+  if (stop === null) return reason === null ? isWell('rail') : UNKNOWN;
   const message =
-    `a safety rail stopped the run before its first write: ` +
-    `${error ?? 'more would be repaired than it may'}. Nothing was repaired: trueup runs show ${runId}`;
-  return opened('rail', message, `drifted ${String(drifted)}`, { drifted, checked });
+    `a safety rail stopped the run before its first repair: ${stop.message}. ` +
+    `Where that is right: ${stop.override}`;
+  return opened('rail', message, `drifted ${String(drifted)}`, {
+    drifted,
+    checked,
+    rail: stop.rail,
+  });
 }
 
 function incomplete(summary: ReconcileSummary, { incompleteBefore }: RunFacts): Verdict {
@@ -163,7 +164,7 @@ function incomplete(summary: ReconcileSummary, { incompleteBefore }: RunFacts): 
 
 /** A rail has an alert of its own. */
 function incompleteness({ incomplete: reason, skipped }: ReconcileSummary): string | null {
-  if ((reason as string | null) === 'rail') return null;
+  if (reason === 'rail') return null;
   return reason ?? (skipped > 0 ? 'locked wallets' : null);
 }
 

@@ -1,5 +1,5 @@
 import type { Database, Queryable } from '../../postgres/database.js';
-import type { ReconcileSummary } from '../../reconcile/options.js';
+import type { ReconcileSummary } from '../../reconcile/summary.js';
 import * as statements from './alert-statements.js';
 import {
   afterFailure,
@@ -34,10 +34,10 @@ export async function raiseAlerts(
   const [row] = await session.query<statements.RunFactsRow>(
     statements.runFacts(ledger, summary.runId),
   );
+  if (row === undefined) return []; // Whoever asks for some users looks at what the run says.
   const verdict = afterRun(summary, {
-    error: row?.error ?? null,
-    incompleteBefore: row?.incompleteBefore ?? null,
-    wallets: Number(row?.wallets ?? 0),
+    incompleteBefore: row.incompleteBefore,
+    wallets: Number(row.wallets),
     findings: await openFindings(session, ledger),
   });
   return raise(session, ledger, summary.runId, verdict);

@@ -5,7 +5,7 @@ import type { DatabaseWatch } from '../database-watch.js';
 import { Loop } from '../loop.js';
 import type { Schedule } from './cron.js';
 import { SlotRun, type SlotRunParts } from './slot-run.js';
-import { lastFullRun } from './slot-statements.js';
+import { lastFullRun, unfinishedRun } from './slot-statements.js';
 import { Slots, type Look, type Slot } from './slots.js';
 
 /** The longest sleep, in milliseconds: so late at most it learns that the database's clock was set. */
@@ -27,7 +27,7 @@ const ON_TIME_MS = 60_000;
 const JOB = 'reconcile';
 
 /** How a scheduler works. */
-export interface SchedulerParts extends Omit<SlotRunParts, 'slots' | 'isFull'> {
+export interface SchedulerParts extends Omit<SlotRunParts, 'slots' | 'isFull' | 'unfinishedRun'> {
   readonly database: Database;
   /** Schema-qualified and quoted. */
   readonly ledger: string;
@@ -122,6 +122,7 @@ export class Scheduler {
       ...this.#parts,
       slots: this.#slots,
       isFull: (due) => this.#isFull(due),
+      unfinishedRun: (due) => this.#unfinishedRun(due),
     });
     this.#running = run;
     if (this.#stopping) run.interrupt();
@@ -141,6 +142,14 @@ export class Scheduler {
     const next = schedule.nextDue(slot.dueAt);
     if (last === null || next === null) return true;
     return next.getTime() - last.getTime() > fullEveryMs;
+  }
+
+  /** That of whoever had the slot before, or one that the time of earlier slots was too short for. */
+  async #unfinishedRun(slot: Slot): Promise<string | null> {
+    if (slot.runId !== null) return slot.runId;
+    const { database, ledger, fullEveryMs } = this.#parts;
+    const [row] = await database.query<{ id: string }>(unfinishedRun(ledger, fullEveryMs / 1000));
+    return row?.id ?? null;
   }
 
   /** Work that nobody waits for, but whoever stops the scheduler. */

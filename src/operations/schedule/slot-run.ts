@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/errors.js';
 import { isConnectionFailure } from '../../postgres/failures.js';
-import type { ReconcileSummary } from '../../reconcile/options.js';
+import type { ReconcileSummary } from '../../reconcile/summary.js';
 import type { OnEvent } from '../events.js';
 import type { SlotEnd } from './slot-statements.js';
 import type { Slot, Slots } from './slots.js';
@@ -21,6 +21,8 @@ export interface SlotRunParts {
   readonly job: (request: NightlyRequest) => Promise<ReconcileSummary>;
   /** Whether this slot's run has to look at every wallet. */
   readonly isFull: (slot: Slot) => Promise<boolean>;
+  /** The run that a slot has to go on with; null where it begins one. */
+  readonly unfinishedRun: (slot: Slot) => Promise<string | null>;
   /** A slot came to nothing: people have to hear of it. */
   readonly raiseFailure: (failure: {
     readonly runId: string | null;
@@ -31,6 +33,9 @@ export interface SlotRunParts {
 
 /** Errors of a run that only say that another one is at work. */
 const OTHER_AT_WORK: readonly string[] = ['run_under_way'];
+
+/** Why a run cannot be resumed. */
+const CANNOT_GO_ON: readonly string[] = ['run_changed', 'run_not_found', 'run_not_resumable'];
 
 /** Another process has the run now; it has the slot, or will find that it is free. */
 const RUN_LOST = 'run_lost';
@@ -69,9 +74,9 @@ export class SlotRun {
   }
 
   async #run(why: string): Promise<void> {
-    const { job, isFull } = this.#parts;
+    const { isFull, unfinishedRun } = this.#parts;
     try {
-      const resume = this.slot.runId;
+      const resume = await unfinishedRun(this.slot);
       const full = await isFull(this.slot);
       // Nothing has begun yet: whoever stops a process now wants no run from it.
       if (this.#abort.signal.aborted) {
@@ -85,9 +90,23 @@ export class SlotRun {
         resume,
         attempts: this.slot.attempts,
       });
-      await this.#conclude(await job({ full, resume, signal: this.#abort.signal }));
+      await this.#conclude(await this.#job(full, resume));
     } catch (error) {
       await this.#fail(error);
+    }
+  }
+
+  /** A run that cannot go on, because the mapping or a trigger has changed, is no reason to do without. */
+  async #job(full: boolean, resume: string | null): Promise<ReconcileSummary> {
+    const { job } = this.#parts;
+    const signal = this.#abort.signal;
+    try {
+      return await job({ full, resume, signal });
+    } catch (error) {
+      if (resume === null || !CANNOT_GO_ON.includes(codeOf(error))) throw error;
+      const message = `a new run takes the place of ${resume}: ${messageOf(error)}`;
+      this.#tell('run_started', 'warning', message, { full, resume: null });
+      return job({ full, resume: null, signal });
     }
   }
 
@@ -124,7 +143,7 @@ export class SlotRun {
       this.#tell('run_failed', 'warning', `${what}: ${message}`, {});
       return;
     }
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error);
     try {
       if (this.#lost || code === RUN_LOST) {
         this.#tellLoss();
@@ -175,6 +194,10 @@ export class SlotRun {
 }
 
 type SlotWord = 'skipped' | 'lost' | 'released';
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
 
 function countsOf(summary: ReconcileSummary): string {
   const { checked, drifted, findings, repaired } = summary;

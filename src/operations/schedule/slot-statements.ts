@@ -207,3 +207,22 @@ export function endedRun(runId: string): Statement {
     values: [runId],
   };
 }
+
+/**
+ * The last unattended run of a ledger, where it has not come to its end and is not too old: what it has
+ * looked at need not be looked at again. One that a safety rail has stopped waits for people.
+ */
+export function unfinishedRun(ledger: string, youngerThanSeconds: number): Statement {
+  return {
+    text: `
+      SELECT id FROM (
+        SELECT r.id, r.started_at, r.unattended,
+               r.state IN ('interrupted', 'abandoned') OR (r.state = 'running'
+                 AND coalesce(r.heartbeat_at < clock_timestamp() - interval '${DEAD_AFTER}', true)) AS unfinished
+          FROM trueup.runs AS r
+         WHERE r.ledger = $1 AND r.kind = 'reconcile' AND r.scope <> 'some'
+         ORDER BY r.started_at DESC LIMIT 1) AS last
+       WHERE unattended AND unfinished AND started_at > clock_timestamp() - make_interval(secs => $2)`,
+    values: [ledger, youngerThanSeconds],
+  };
+}
