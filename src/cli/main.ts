@@ -8,6 +8,7 @@ import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
 import { addRuns } from './commands/runs.js';
+import { addStart } from './commands/start.js';
 import { addSync } from './commands/sync.js';
 import { addUndo } from './commands/undo.js';
 import { guardOutput } from './interrupt.js';
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(VERSION)
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)');
+  addStart(program, setStatus);
   addAdopt(program, setStatus);
   addReconcile(program, setStatus);
   addRuns(program, setStatus);

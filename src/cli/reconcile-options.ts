@@ -1,5 +1,12 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { MAX_BATCH_SIZE, MAX_CYCLE, MAX_JOBS, type ReconcileOptions } from '../index.js';
+import {
+  MAX_BATCH_SIZE,
+  MAX_CYCLE,
+  MAX_JOBS,
+  type NightlyOptions,
+  type ReconcileOptions,
+} from '../index.js';
+import { withAlertOptions, type AlertOptions } from './alert-options.js';
 import { duration } from './durations.js';
 import {
   collect,
@@ -9,26 +16,30 @@ import {
   type CommonOptions,
 } from './shared.js';
 
-/** The flags of `trueup reconcile`. */
-export interface ReconcileFlags extends CommonOptions {
-  readonly all?: boolean;
-  readonly sinceCheckpoint?: boolean;
-  readonly cycle?: number;
-  readonly userId?: readonly string[];
-  readonly resume?: true | string;
-  readonly dryRun?: boolean;
+/** Flags of every run, also of those that `trueup start` begins. */
+export interface RunFlags {
   readonly batchSize?: number;
   readonly jobs?: number;
-  readonly limit?: number;
+  readonly nice?: number;
+  readonly runTime?: number;
+  readonly maxLag?: number;
+  readonly maxLoad?: number;
   readonly maxRepairs?: number;
   readonly maxRepairRatio?: number;
   readonly maxDelta?: bigint;
   readonly reviewOver?: bigint;
   readonly keepFindings?: number;
-  readonly nice?: number;
-  readonly runTime?: number;
-  readonly maxLag?: number;
-  readonly maxLoad?: number;
+  readonly cycle?: number;
+}
+
+/** The flags of `trueup reconcile`. */
+export interface ReconcileFlags extends CommonOptions, RunFlags, AlertOptions {
+  readonly all?: boolean;
+  readonly sinceCheckpoint?: boolean;
+  readonly userId?: readonly string[];
+  readonly resume?: true | string;
+  readonly dryRun?: boolean;
+  readonly limit?: number;
   readonly unattended?: boolean;
   readonly failOnDrift?: boolean;
   readonly json?: boolean;
@@ -36,35 +47,13 @@ export interface ReconcileFlags extends CommonOptions {
   readonly quiet?: boolean;
 }
 
-/** Adds them to the command. */
-export function withReconcileFlags(command: Command): Command {
-  return withRailFlags(withPaceFlags(withSelectionFlags(command)))
-    .option('--fail-on-drift', 'exit with 2 for repaired drift too')
-    .option('--json', 'JSON Lines on stdout')
-    .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
-    .option('--quiet', 'no progress');
-}
-
-function withSelectionFlags(command: Command): Command {
-  return command
-    .option('--all', 'every wallet')
-    .option(
-      '--since-checkpoint',
-      'the wallets that were touched since the ledger was verified last, and a slice of the others',
-    )
-    .option(
-      '--cycle <time>',
-      'with --since-checkpoint: verify every wallet once in this time (default: 7d)',
-      cycle,
-    )
-    .option(
-      '--user-id <id>',
-      'the wallet of this user; may be repeated; - reads ids from stdin, one a line',
-      collect,
-    )
-    .option('--resume [run]', 'go on with a run that has stopped (default: the last one)')
-    .option('--dry-run', 'report only; needs no right but SELECT')
-    .option('--limit <n>', 'look at so many wallets at most', positiveInteger);
+/** Adds the flags of every run to a command. */
+export function withRunFlags(command: Command): Command {
+  return withRailFlags(withPaceFlags(command)).option(
+    '--cycle <time>',
+    'incremental runs verify every wallet once in this time (default: 7d)',
+    cycle,
+  );
 }
 
 function withPaceFlags(command: Command): Command {
@@ -103,11 +92,44 @@ function withRailFlags(command: Command): Command {
       'leave what differs by more for trueup runs approve, and freeze wallets below zero',
       coins,
     )
+    .option('--keep-findings <duration>', 'of finished runs (default: 90d)', duration);
+}
+
+/** Adds the flags of `trueup reconcile`. */
+export function withReconcileFlags(command: Command): Command {
+  const selecting = command
+    .option('--all', 'every wallet')
+    .option(
+      '--since-checkpoint',
+      'the wallets that were touched since the ledger was verified last, and a slice of the others',
+    )
+    .option(
+      '--user-id <id>',
+      'the wallet of this user; may be repeated; - reads ids from stdin, one a line',
+      collect,
+    )
+    .option('--resume [run]', 'go on with a run that has stopped (default: the last one)')
+    .option('--dry-run', 'report only; needs no right but SELECT')
+    .option('--limit <n>', 'look at so many wallets at most', positiveInteger);
+  return withAlertOptions(withRunFlags(selecting))
     .option(
       '--unattended',
       'nobody watches: repair 5% of the wallets at most, or 100, and nothing by more than 100 coins',
     )
-    .option('--keep-findings <duration>', 'of finished runs (default: 90d)', duration);
+    .option('--fail-on-drift', 'exit with 2 for repaired drift too')
+    .option('--json', 'JSON Lines on stdout')
+    .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
+    .option('--quiet', 'no progress');
+}
+
+/** Turns the flags of every run into options of the library. */
+export function toRunOptions(flags: RunFlags): NightlyOptions {
+  const { batchSize, jobs, nice, runTime, maxLag, maxLoad } = flags;
+  const { maxRepairs, maxRepairRatio, maxDelta, reviewOver, keepFindings, cycle } = flags;
+  return {
+    ...{ batchSize, jobs, nice, runTime, maxLag, maxLoad },
+    ...{ maxRepairs, maxRepairRatio, maxDelta, reviewOver, keepFindings, cycle },
+  };
 }
 
 /**
@@ -119,14 +141,10 @@ export function toReconcileOptions(
   flags: ReconcileFlags,
   userIds: readonly string[],
 ): ReconcileOptions {
-  const { all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift } = flags;
-  const { sinceCheckpoint, cycle, maxRepairs, maxRepairRatio, maxDelta } = flags;
-  const { reviewOver, keepFindings, nice, runTime, maxLag, maxLoad } = flags;
+  const { all, sinceCheckpoint, resume, dryRun, limit, unattended, failOnDrift } = flags;
   return {
-    ...{ sinceCheckpoint, cycle },
-    ...{ all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift },
-    ...{ maxRepairs, maxRepairRatio, maxDelta, reviewOver, keepFindings },
-    ...{ nice, runTime, maxLag, maxLoad },
+    ...{ all, sinceCheckpoint, resume, dryRun, limit, unattended, failOnDrift },
+    ...toRunOptions(flags),
     userIds: userIds.length === 0 ? undefined : userIds,
   };
 }
@@ -147,6 +165,10 @@ export function checkFlags(flags: ReconcileFlags, command: Command): void {
   }
   if (flags.resume !== undefined && flags.dryRun === true) {
     command.error('error: a dry run cannot be resumed: leave out --dry-run or --resume');
+  }
+  const alerting = flags.alertWebhook !== undefined || flags.alertCommand !== undefined;
+  if (alerting && flags.unattended !== true) {
+    command.error('error: --alert-webhook and --alert-command need --unattended');
   }
   if (chosen.length === 0 && flags.resume === undefined) {
     command.error(

@@ -1,68 +1,168 @@
-import { read, readText } from '../core/arguments.js';
+import { read } from '../core/arguments.js';
+import { messageOf, TrueupError } from '../core/errors.js';
+import * as statements from '../operations/alerts/alert-statements.js';
+import { deliverAlerts, hooksOf, type DeliveryResult } from '../operations/alerts/deliver.js';
+import type { AlertHooks } from '../operations/alerts/hooks.js';
+import { raiseAlerts, raiseFailure, type RaisedAlert } from '../operations/alerts/raise.js';
+import { operate, type Operation } from '../operations/operate.js';
+import type { ReconcileOptions } from '../reconcile/options.js';
+import type { AtEnd, ReconcileSummary } from '../reconcile/summary.js';
+import type { NightlyRequest } from '../operations/schedule/slot-run.js';
+import { Runs } from './runs.js';
 import {
-  listRuns,
-  showRun,
-  steerRun,
-  type Run,
-  type RunDetails,
-  type RunsRequest,
-  type Steering,
-} from '../operations/runs/runs.js';
-import { undoRun, type UndoRequest, type UndoSummary } from '../operations/runs/undo.js';
-import { Care } from './care.js';
-import { RUNS, STEER, UNDO } from './operations-options.js';
+  ALERTS,
+  checkOperateOptions,
+  HOOKS,
+  type AlertsRequest,
+  type OperateOptions,
+} from './operations-options.js';
 
-/** What keeps an eye on runs: what they found and did, and what people do about it. */
+/** An alert on record. */
+export type AlertRecord = statements.AlertRow;
+
+/** What is wrong now, as people were told of it. */
+export type OpenCondition = statements.ConditionRow;
+
+/** What people are told, and what is wrong now. */
+export interface Alerts {
+  /** What is wrong now, the oldest first. */
+  readonly open: readonly OpenCondition[];
+  /** What was raised, the newest first. */
+  readonly alerts: readonly AlertRecord[];
+}
+
+/** A ledger that is operated in the background. */
+export interface RunningOperation {
+  /** Ends it: a run under way finishes its batch, and another process or a later start goes on with it. */
+  stop(): Promise<void>;
+}
+
+const CYCLE_SECONDS = 7 * 86_400;
+
+/** A run that somebody else does is no failure. */
+const OTHERS_AT_WORK: readonly string[] = ['run_under_way', 'run_lost'];
+
+function isFailure(error: unknown): boolean {
+  return !(error instanceof TrueupError && OTHERS_AT_WORK.includes(error.code));
+}
+
+/** What keeps a platform's ledger right night after night: runs on a schedule, and alerts. */
 export abstract class Operations<
   Events extends Record<keyof Events, unknown[]>,
-> extends Care<Events> {
+> extends Runs<Events> {
+  readonly #operations = new Set<Operation>();
+
+  /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
+  abstract reconcile(options: ReconcileOptions): Promise<ReconcileSummary>;
+
+  /** Starts the server again where it is Trueup's own; undefined where it is somebody else's. */
+  protected abstract reviver(): (() => Promise<void>) | undefined;
+
   /**
-   * The last runs of this ledger, the newest first. Reads only.
+   * Runs reconcile on a schedule, raises alerts and delivers them, until it is stopped or this Trueup is
+   * closed. Any number of processes may do so on one ledger: each slot of the schedule is run by one of
+   * them. `trueup start` is this and little else.
    *
-   * @throws TrueupError also `schema_missing`
+   * @throws TrueupError `invalid_argument`, `closed`, `read_only`
    */
-  runs(request: RunsRequest = {}): Promise<readonly Run[]> {
-    return this.ask(({ database, mapping }) => listRuns(database, mapping, read(RUNS, request)));
+  async operate(options: OperateOptions = {}): Promise<RunningOperation> {
+    const { nightly, ...asked } = checkOperateOptions(options);
+    const parts = {
+      ...asked,
+      cycle: nightly.cycle ?? CYCLE_SECONDS,
+      job: ({ signal, resume, full }: NightlyRequest) => {
+        const { cycle, ...common } = nightly;
+        const selection = full ? { all: true } : { sinceCheckpoint: true, cycle };
+        const what = resume === null ? selection : { resume };
+        return this.reconcile({ unattended: true, ...common, ...what, signal });
+      },
+      revive: this.reviver(),
+    };
+    return this.change(({ database, mapping }) => {
+      const ledger = mapping.ledger.table.quoted;
+      const operation = operate({ ...parts, database, ledger });
+      this.#operations.add(operation);
+      return Promise.resolve({
+        stop: async () => {
+          await operation.stop();
+          this.#operations.delete(operation);
+        },
+      });
+    });
+  }
+
+  /** Ends what `operate` has begun. */
+  protected async endOperations(): Promise<void> {
+    await Promise.all([...this.#operations].map((operation) => operation.stop()));
+    this.#operations.clear();
+  }
+
+  /** Background work has failed: whoever operates tells it. */
+  protected workFailed(error: unknown): void {
+    for (const operation of this.#operations) operation.failed(error);
   }
 
   /**
-   * One run, with what it found and did. Reads only.
-   *
-   * @param run its id, the first characters of it (four at least), or `last`
-   * @throws TrueupError also `run_not_found`, `invalid_argument`
+   * Has a run raise alerts: at its end, in the transaction that records it, or because it failed and
+   * nobody watches.
    */
-  run(run: string): Promise<RunDetails> {
-    return this.ask(async ({ database, mapping }) =>
-      showRun(database, mapping, readText(run, 'run')),
-    );
+  protected async raising(
+    ledger: string,
+    options: Pick<ReconcileOptions, 'unattended'>,
+    run: (atEnd: AtEnd) => Promise<ReconcileSummary>,
+  ): Promise<ReconcileSummary> {
+    let raised: readonly RaisedAlert[] = [];
+    try {
+      const summary = await run(async (session, ended) => {
+        raised = await raiseAlerts(session, ledger, ended);
+      });
+      this.#told(raised);
+      return summary;
+    } catch (error) {
+      if (options.unattended === true && isFailure(error)) await this.#raiseFailure(ledger, error);
+      throw error;
+    }
+  }
+
+  /** Where not even that can be put on record, whoever waits for the run is told by its error. */
+  async #raiseFailure(ledger: string, error: unknown): Promise<void> {
+    const failure = { runId: null, message: messageOf(error) };
+    await this.change(async ({ database }) => {
+      this.#told(await raiseFailure(database, ledger, failure));
+    }).catch((second: unknown) => {
+      this.workFailed(second);
+    });
+  }
+
+  /** Tells this program's listeners of an alert. */
+  protected abstract tellAlert(alert: RaisedAlert): void;
+
+  #told(alerts: readonly RaisedAlert[]): void {
+    for (const alert of alerts) this.tellAlert(alert);
+    for (const operation of this.#operations) operation.raised(alerts);
   }
 
   /**
-   * Tells a run under way, in whatever process on whatever host, to wait, to go on, or to end after its
-   * batch. It hears of it within a second.
+   * Delivers the alerts that are due, each to both hooks, and tells how many were accepted; the others
+   * are tried again by the next call, or by whoever operates the ledger.
    *
-   * @throws TrueupError also `run_not_found`, `run_not_running`, `invalid_argument`
+   * @throws TrueupError `invalid_argument`
    */
-  steer(request: { readonly run: string; readonly action: Steering }): Promise<Run> {
+  deliverAlerts(hooks: AlertHooks): Promise<DeliveryResult> {
     return this.change(async ({ database, mapping }) =>
-      steerRun(database, mapping, read(STEER, request)),
+      deliverAlerts(database, mapping.ledger.table.quoted, hooksOf(read(HOOKS, hooks))),
     );
   }
 
-  /**
-   * Gives caches back what a run had replaced. A wallet in which anything holds something else by now is
-   * left, and told. The ledger disagrees with the result: the next reconcile will find it.
-   *
-   * @throws TrueupError also `run_not_found`, `invalid_argument`
-   */
-  async undo(request: UndoRequest): Promise<UndoSummary> {
-    const asked = read(UNDO, request);
-    const looking = asked.dryRun === true;
-    const work = ({
-      database,
-      mapping,
-    }: Parameters<Parameters<typeof this.ask>[0]>[0]): Promise<UndoSummary> =>
-      undoRun(database, mapping, asked);
-    return looking ? this.ask(work) : this.change(work);
+  /** What is wrong now, and what people were told. Reads only. */
+  alerts(request: AlertsRequest = {}): Promise<Alerts> {
+    return this.ask(async ({ database, mapping }) => {
+      const { limit = 100 } = read(ALERTS, request);
+      const ledger = mapping.ledger.table.quoted;
+      return {
+        open: await database.query<OpenCondition>(statements.listConditions(ledger)),
+        alerts: await database.query<AlertRecord>(statements.listAlerts(ledger, limit)),
+      };
+    });
   }
 }

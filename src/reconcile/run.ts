@@ -22,7 +22,7 @@ import { findResumable, RunRecord } from './record.js';
 import { asRecorded, withRecorded } from './recorded-options.js';
 import { Reporter } from './reporter.js';
 import { Stages, type StagesEnd, type StagesOptions } from './stages.js';
-import { concludeRun, scopeOf, summaryOf, type ReconcileSummary } from './summary.js';
+import { concludeRun, scopeOf, summaryOf, type AtEnd, type ReconcileSummary } from './summary.js';
 import { tiersOf } from './tiers.js';
 import { walletsOf } from './users.js';
 import { settledSince } from './verification.js';
@@ -37,6 +37,7 @@ import { takeBase } from './watermark.js';
  * A run that repairs is a row of trueup.runs, which only one process holds; it can be resumed.
  *
  * @param version of Trueup, for the record of the run
+ * @param atEnd what is committed together with the end of a run on record
  * @throws TrueupError `invalid_argument`, `user_not_found`, `wallet_not_found`, `mapping_mismatch`,
  *   `run_under_way`, `run_lost`, `database_read_only`; to resume `run_not_found`, `run_not_resumable`,
  *   `run_changed`; and whatever keeps the whole run from going on
@@ -46,6 +47,7 @@ export async function reconcile(
   mapping: ResolvedMapping,
   options: ReconcileOptions,
   version: string,
+  atEnd?: AtEnd,
 ): Promise<ReconcileSummary> {
   const checked = checkOptions(options);
   const began = performance.now();
@@ -53,7 +55,7 @@ export async function reconcile(
   await refuseUnseenMarks(database, mapping);
   return checked.dryRun
     ? report({ database, mapping, options: checked, began })
-    : repair({ database, mapping, options: checked, began }, version);
+    : repair({ database, mapping, options: checked, began, atEnd }, version);
 }
 
 interface Run {
@@ -61,6 +63,7 @@ interface Run {
   readonly mapping: ResolvedMapping;
   readonly options: CheckedOptions;
   readonly began: number;
+  readonly atEnd?: AtEnd | undefined;
 }
 
 /** Looks and tells, and writes nothing, not even a record of the run. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Tally } from '../core/drift.js';
 import { exitStatusOf, type ExitStatus } from '../core/exit.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import type { Database } from '../postgres/database.js';
+import type { Database, Queryable } from '../postgres/database.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { IncrementalPlan } from './incremental.js';
 import type { CheckedOptions } from './options.js';
@@ -32,12 +32,19 @@ export interface ReconcileSummary extends Tally, VerifiedFacts {
   readonly exitStatus: ExitStatus;
 }
 
+/**
+ * What has to be on record together with the end of a run. It is called in that transaction, and again
+ * where nobody knows whether it was committed.
+ */
+export type AtEnd = (session: Queryable, summary: ReconcileSummary) => Promise<void>;
+
 interface Run {
   readonly database: Database;
   readonly mapping: ResolvedMapping;
   readonly options: CheckedOptions;
   /** Of this process; milliseconds of a monotonic clock. */
   readonly began: number;
+  readonly atEnd?: AtEnd | undefined;
 }
 
 /** Sums up a run. */
@@ -113,12 +120,13 @@ export async function concludeRun(
       await markVerified(database, mapping, point.since);
     }
   }
-  await record.end({
+  const ending = {
     state: end === null ? 'finished' : isStop(end) ? 'stopped' : 'interrupted',
     exitStatus: summary.exitStatus,
     counts: summary,
     error: summary.rail?.message ?? null,
-  });
+  } as const;
+  await record.end(ending, async (session) => run.atEnd?.(session, summary));
   if (end === null && walletIds === undefined) {
     await forgetOldFindings(database, mapping.ledger.table.quoted, run.options.keepFindings);
   }

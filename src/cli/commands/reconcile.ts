@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
-import { openTrueup, type ExitStatus } from '../../index.js';
+import { openTrueup, type AlertHooks, type ExitStatus, type Trueup } from '../../index.js';
+import { checkOperating, hooksFrom } from '../alert-options.js';
 import { interruptible } from '../interrupt.js';
 import {
+  errorLines,
   findingJson,
   findingLine,
   nextCommand,
@@ -42,6 +44,7 @@ export function addReconcile(program: Command, setStatus: (status: ExitStatus) =
     .addHelpText('after', EXIT_STATUSES)
     .action(async (flags: ReconcileFlags, command: Command) => {
       checkFlags(flags, command);
+      if (flags.unattended === true) checkOperating({ alerts: hooksFrom(flags) }, command);
       const users = await withStdin(flags.userId ?? []);
       if ((flags.userId ?? []).length > 0 && users.length === 0) {
         command.error('error: stdin holds no id of a user');
@@ -98,7 +101,19 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
     return summary.exitStatus;
   } finally {
     view.finish();
+    if (flags.unattended === true) await deliver(trueup, hooksFrom(flags));
     release();
     await trueup.close();
+  }
+}
+
+/** People are told also of a run that failed. What cannot be delivered now stays in the outbox. */
+async function deliver(trueup: Trueup, hooks: AlertHooks): Promise<void> {
+  if (hooks.webhook === undefined && hooks.command === undefined) return;
+  try {
+    const { failed } = await trueup.deliverAlerts(hooks);
+    if (failed > 0) say(`alerts that were not accepted: ${String(failed)}; they are tried again`);
+  } catch (error) {
+    say(`the alerts could not be delivered: ${errorLines(error)}`);
   }
 }
