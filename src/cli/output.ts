@@ -1,17 +1,9 @@
 import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
+import { causePhrase, FIELD_NAMES } from '../core/phrases.js';
 import type { ReconcileProblem, ReconcileSummary } from '../index.js';
-import { causePhrase } from './causes.js';
 
 /** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
-
-/** Fields as people call them. */
-export const FIELD_NAMES = {
-  balance: 'balance',
-  lifetimeEarnings: 'lifetime earnings',
-  pendingBalance: 'pending balance',
-  balanceAfter: 'balance after',
-} as const;
 
 /** `user 1  profile balance 0 -> 494  repaired  (entry 7 was missed)` */
 export function findingLine(finding: Finding): string {
