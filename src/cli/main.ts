@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
+import { addStatus } from './commands/status.js';
 import { addSync } from './commands/sync.js';
 import { guardOutput } from './interrupt.js';
 import { errorLines } from './output.js';
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addReconcile(program, setStatus);
   addExplain(program, setStatus);
   addSync(program, setStatus);
+  addStatus(program, setStatus);
   addDoctor(program, setStatus);
   addMigrate(program, setStatus);
   addDemo(program, setStatus);

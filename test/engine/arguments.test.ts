@@ -59,6 +59,7 @@ const ELSEWHERE = [
   ...['openWallet', 'heal', 'setWalletLimits', 'within'], // below
   ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
   ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
+  ...['status', 'metrics'], // test/operations/status.test.ts
   'wakeCarrier',
   ...[
     'close',

@@ -159,6 +159,8 @@ const READS: readonly (readonly [string, Call])[] = [
   ['planSync', (trueup) => trueup.planSync()],
   ['doctor', (trueup) => trueup.doctor()],
   ['syncStatus', (trueup) => trueup.syncStatus()],
+  ['status', (trueup) => trueup.status()],
+  ['metrics', (trueup) => trueup.metrics()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 
