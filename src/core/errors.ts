@@ -16,6 +16,7 @@ export const ERROR_MEANINGS = {
   embedded_failed: 'The embedded PostgreSQL could not be installed, started or joined.',
   entry_not_found: 'There is no such entry in the ledger.',
   feature_off: 'What was asked for needs a column or a part that the mapping does not name.',
+  file_unwritable: 'The file could not be written, or its folder does not exist.',
   invalid_argument: 'An argument has a value that is not allowed.',
   mapping_mismatch:
     'The mapping names something that the database does not have, or not like this.',
@@ -26,6 +27,7 @@ export const ERROR_MEANINGS = {
   overloaded: 'Too many postings wait already; nothing of the call was accepted.',
   permission_denied: 'The database role lacks a right that the command needs.',
   read_only: 'This Trueup was opened with readOnly, and the call would write.',
+  run_not_found: 'There is no such run of this ledger.',
   schema_missing: 'The tables of Trueup are not in this database yet.',
   schema_newer: 'The database was migrated by a newer Trueup than this one.',
   sync_missing: 'The sync triggers of this mapping are not installed.',
