@@ -83,6 +83,7 @@ CREATE TABLE trueup.suspects (
     position   bigint GENERATED ALWAYS AS IDENTITY,
     wallet_id  text NOT NULL,
     delta      numeric NOT NULL,                           -- the largest difference of its caches, in coins
+    repairable boolean NOT NULL,                           -- there is something that can be written
     PRIMARY KEY (run_id, position)
 );
 

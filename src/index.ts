@@ -97,13 +97,15 @@ export type {
   WalletStory,
 } from './reconcile/explain.js';
 export type { HealResult } from './reconcile/heal.js';
-export { MAX_BATCH_SIZE } from './reconcile/options.js';
+export { MAX_BATCH_SIZE, MAX_JOBS } from './reconcile/options.js';
 export type {
   ReconcileOptions,
   ReconcileProblem,
   ReconcileProgress,
-  ReconcileSummary,
+  ReconcileWarning,
 } from './reconcile/options.js';
+export type { Verdict } from './reconcile/rails.js';
+export type { ReconcileSummary } from './reconcile/summary.js';
 export type { NoOpening, Opening, OpeningChange } from './core/opening.js';
 export type { FindOpeningOptions, OpeningPlan, PlannedOpening } from './reconcile/opening.js';
 export type {

@@ -3,10 +3,10 @@ import { EXIT, type ExitStatus } from '../index.js';
 import { say } from './shared.js';
 
 /** Exit statuses of a process that a signal ended, as shells count them. */
-const ENDED_BY = { SIGINT: 130, SIGTERM: 143 } as const;
+const ENDED_BY = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Turns the first SIGINT or SIGTERM into an AbortSignal, and lets the second end the process. A
+ * Turns the first SIGINT, SIGTERM or SIGHUP into an AbortSignal, and lets the second end the process. A
  * reader of the output that goes away (`| head`) aborts too, without a word.
  *
  * @returns the signal, and what takes the handlers away again
@@ -21,14 +21,13 @@ export function interruptible(): { signal: AbortSignal; release: () => void } {
   const onOutputError = (): void => {
     controller.abort();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const names = Object.keys(ENDED_BY) as (keyof typeof ENDED_BY)[];
+  for (const name of names) process.on(name, onSignal);
   process.stdout.on('error', onOutputError);
   return {
     signal: controller.signal,
     release: () => {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
+      for (const name of names) process.off(name, onSignal);
       process.stdout.off('error', onOutputError);
     },
   };

@@ -1,7 +1,7 @@
 import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
 import { causePhrase, FIELD_NAMES } from '../core/phrases.js';
-import type { ReconcileProblem, ReconcileSummary } from '../index.js';
+import type { ReconcileProblem, ReconcileSummary, ReconcileWarning } from '../index.js';
 
 /** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
 
@@ -67,15 +67,45 @@ export function summaryLines(summary: ReconcileSummary): string {
 function verdict(summary: ReconcileSummary): string {
   const left = summary.findings - summary.repaired;
   const sentences = [
-    ...(summary.findings + summary.skipped === 0 ? ['nothing drifted'] : []),
+    ...(summary.drifted + summary.skipped === 0 ? ['nothing drifted'] : []),
     ...(summary.repaired > 0 && left === 0 ? ['all that drifted was repaired'] : []),
     ...(!summary.dryRun && left > 0 ? [`${String(left)} findings could not be repaired`] : []),
     ...(summary.skipped > 0 ? ['some wallets were locked and left as they are: run again'] : []),
     ...(summary.dryRun ? ['dry run: nothing was changed'] : []),
     ...(summary.incomplete === 'limit' ? ['incomplete: the limit was reached'] : []),
     ...(summary.incomplete === 'interrupted' ? ['incomplete: interrupted'] : []),
+    ...(summary.incomplete === 'stopped' ? ['incomplete: told to stop'] : []),
+    ...(summary.incomplete === 'run_time' ? ['incomplete: its time was over'] : []),
+    ...(summary.rail === null ? [] : [`stopped before the first repair: ${summary.rail.message}`]),
   ];
   return sentences.join('; ');
+}
+
+/**
+ * How a run that has not done everything goes on; undefined where there is nothing to go on with.
+ *
+ * @param config the mapping file that was named
+ */
+export function nextCommand(
+  summary: ReconcileSummary,
+  config: string | undefined,
+): string | undefined {
+  if (summary.dryRun || summary.incomplete === null) return undefined;
+  const named = config === undefined ? '' : ` --config ${quoted(config)}`;
+  if (summary.rail !== null) {
+    return `To repair all the same (see first what drifted, with --dry-run):\n  ${summary.rail.override}${named}`;
+  }
+  return `It goes on where it stopped with:\n  trueup reconcile --resume ${summary.runId}${named}`;
+}
+
+/** As a shell takes it for one word. */
+function quoted(word: string): string {
+  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Something that a person should know of, and that the run goes on with. */
+export function warningLine({ code, message, hint }: ReconcileWarning): string {
+  return `warning: ${message} [${code}]${hint === undefined ? '' : `\n  ${hint}`}`;
 }
 
 /** An error as a person reads it on stderr: what happened, its code, what to do. */

@@ -33,6 +33,13 @@ export function positiveIntegerTo(highest: number): (text: string) => number {
   };
 }
 
+/** Reads a whole number from 0 up. */
+export function wholeNumber(text: string): number {
+  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError('Give a whole number from 0 up.');
+}
+
 /** Collects the values of an option that may be repeated. */
 export function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];

@@ -84,6 +84,10 @@ export interface Tally {
   skipped: number;
   /** Wallets whose repair failed. */
   errors: number;
+  /** Findings that wait for somebody to approve them. */
+  review: number;
+  /** Findings of wallets whose ledger sums up to less than zero without overdraft. */
+  critical: number;
 }
 
 /** A tally with nothing counted yet. */
@@ -97,6 +101,8 @@ export function emptyTally(): Tally {
     repaired: 0,
     skipped: 0,
     errors: 0,
+    review: 0,
+    critical: 0,
   };
 }
 

@@ -11,6 +11,8 @@ export const ERROR_MEANINGS = {
   config_not_found: 'The mapping file that was named does not exist or cannot be read.',
   database_failed:
     'PostgreSQL refused a statement; the message carries its SQLSTATE and its words.',
+  database_read_only:
+    'The database takes no writes: a standby, or a session that is set to read only.',
   database_unreachable: 'No PostgreSQL server answered, or it refused the connection.',
   database_unsupported: 'The server is older than PostgreSQL 15.',
   embedded_failed: 'The embedded PostgreSQL could not be installed, started or joined.',
@@ -27,7 +29,12 @@ export const ERROR_MEANINGS = {
   overloaded: 'Too many postings wait already; nothing of the call was accepted.',
   permission_denied: 'The database role lacks a right that the command needs.',
   read_only: 'This Trueup was opened with readOnly, and the call would write.',
+  run_changed:
+    'The run cannot be resumed: its selection, mapping or triggers are not what they were.',
+  run_lost: 'Another process has taken this run over, or ended it.',
   run_not_found: 'There is no such run of this ledger.',
+  run_not_resumable: 'The run has finished, or is under way: there is nothing to resume.',
+  run_under_way: 'Another run over this ledger is under way.',
   schema_missing: 'The tables of Trueup are not in this database yet.',
   schema_newer: 'The database was migrated by a newer Trueup than this one.',
   sync_missing: 'The sync triggers of this mapping are not installed.',

@@ -14,17 +14,23 @@ export const EXIT = {
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 
 /**
- * The exit status of a run of reconcile. Precedence: an error, drift that is still there, an
- * incomplete run, in sync.
+ * The exit status of a run of reconcile. Precedence: an error, a safety rail, drift that is still
+ * there, an incomplete run, in sync.
  *
  * @param run.incomplete a limit or an interruption kept the run from looking at every wallet
+ * @param run.rail a safety rail stopped it before its first repair
  * @param run.failOnDrift drift is reported by status 2 even where all of it was repaired
  */
 export function exitStatusOf(
   tally: Tally,
-  run: { readonly incomplete: boolean; readonly failOnDrift: boolean },
+  run: {
+    readonly incomplete: boolean;
+    readonly failOnDrift: boolean;
+    readonly rail?: boolean;
+  },
 ): ExitStatus {
   if (tally.errors > 0) return EXIT.error;
+  if (run.rail === true) return EXIT.rail;
   if (tally.findings > tally.repaired) return EXIT.drift;
   if (run.failOnDrift && tally.findings > 0) return EXIT.drift;
   if (run.incomplete || tally.skipped > 0) return EXIT.incomplete;

@@ -8,12 +8,9 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database } from '../postgres/database.js';
 import { type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
-import {
-  checkOptions,
-  type ReconcileOptions,
-  type ReconcileSummary,
-} from '../reconcile/options.js';
+import { checkOptions, type ReconcileOptions } from '../reconcile/options.js';
 import { reconcile } from '../reconcile/run.js';
+import type { ReconcileSummary } from '../reconcile/summary.js';
 import { Carrier } from '../sync/carrier.js';
 import type { CarryResult } from '../sync/carry.js';
 import { VERSION } from '../version.js';

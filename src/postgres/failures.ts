@@ -100,6 +100,12 @@ export function toTrueupError(error: unknown): TrueupError {
       cause: error,
     });
   }
+  if (state === '25006') {
+    return new TrueupError('database_read_only', `the database takes no writes: ${words(error)}`, {
+      hint: 'Connect to the primary, and see default_transaction_read_only. On a standby only a dry run is possible.',
+      cause: error,
+    });
+  }
   if (state !== undefined) {
     return new TrueupError('database_failed', `PostgreSQL said: ${words(error)} (${state})`, {
       cause: error,

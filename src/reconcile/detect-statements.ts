@@ -74,23 +74,43 @@ export interface SuspectRow {
   readonly walletId: string;
   /** There is more to it than caches to overwrite. */
   readonly special: boolean;
+  /** The largest difference of its caches, in coins; only where it was asked for. */
+  readonly delta?: string;
 }
 
-export function suspectsInRange(mapping: ResolvedMapping, range: IdRange): Statement {
+export function suspectsInRange(
+  mapping: ResolvedMapping,
+  range: IdRange,
+  measured: boolean,
+): Statement {
   const { scope, values } = rangeScope(range);
-  return { text: suspects(mapping, scope), values };
+  return { text: suspects(mapping, scope, measured), values };
 }
 
-export function suspectsAmong(mapping: ResolvedMapping, walletIds: readonly string[]): Statement {
-  return { text: suspects(mapping, { kind: 'ids' }), values: [walletIds] };
+export function suspectsAmong(
+  mapping: ResolvedMapping,
+  walletIds: readonly string[],
+  measured: boolean,
+): Statement {
+  return { text: suspects(mapping, { kind: 'ids' }, measured), values: [walletIds] };
 }
 
-function suspects(mapping: ResolvedMapping, scope: Scope): string {
+function suspects(mapping: ResolvedMapping, scope: Scope, measured: boolean): string {
+  const delta = measured ? `, ${largestDelta(mapping)}::text AS delta` : '';
   return `SELECT c.wallet_id::text AS "walletId",
-       NOT c.wallet_exists OR c.chain_broken OR (${isWithoutHistory(mapping)}) AS special
+       NOT c.wallet_exists OR c.chain_broken OR (${isWithoutHistory(mapping)}) AS special${delta}
   FROM (${comparison(mapping, scope, { chain: true })}) AS c
  WHERE ${isDrifted(mapping)}
  ORDER BY c.wallet_id`;
+}
+
+/** By how many coins the caches of a wallet (alias c) differ at most. Without a profile there are none of its own. */
+function largestDelta(mapping: ResolvedMapping): string {
+  const deltas = comparedCaches(mapping).map(({ part, name }) => {
+    const delta = `abs(coalesce(c.${name}, 0)::numeric - c.${name}_expected::numeric)`;
+    return part === 'wallet' ? delta : `CASE WHEN c.profile_id IS NOT NULL THEN ${delta} END`;
+  });
+  return `coalesce(greatest(${deltas.join(', ')}), 0)`;
 }
 
 /** The whole comparison of these wallets, in sync or not. */

@@ -1,18 +1,19 @@
 import {
   read,
+  readCoins,
   readFlag,
   readList,
+  readText,
   readWhole,
   readWords,
   shape,
   show,
   wrong,
 } from '../core/arguments.js';
-import type { Finding, Tally } from '../core/drift.js';
-import type { ExitStatus } from '../core/exit.js';
+import type { Finding } from '../core/drift.js';
 import { TrueupError } from '../core/errors.js';
 
-/** What reconcile is asked to do. Exactly one of `all` and `userIds`. */
+/** What reconcile is asked to do. Exactly one of `all` and `userIds`; neither to resume a run with its own. */
 export interface ReconcileOptions {
   /** Every wallet. */
   readonly all?: boolean | undefined;
@@ -20,10 +21,22 @@ export interface ReconcileOptions {
   readonly userIds?: readonly string[] | undefined;
   /** Report only; nothing is written, not even a record of the run. */
   readonly dryRun?: boolean | undefined;
-  /** Wallets a batch; default {@link DEFAULT_BATCH_SIZE}. */
+  /** Goes on with a run that was interrupted or stopped: its id, or true for the last one of the ledger. */
+  readonly resume?: boolean | string | undefined;
+  /** Wallets a batch. Default: 10,000. */
   readonly batchSize?: number | undefined;
-  /** Look at so many wallets at most. */
+  /** Batches that are looked at side by side, 1 to 16. Default: 1. */
+  readonly jobs?: number | undefined;
+  /** Look at so many wallets at most; a resumed run at so many more. */
   readonly limit?: number | undefined;
+  /** Stop before the first repair where more wallets than this would be repaired. */
+  readonly maxRepairs?: number | undefined;
+  /** The same as a part of the wallets that were looked at, 0 to 1. */
+  readonly maxRepairRatio?: number | undefined;
+  /** Stop before the first repair where a cache would be changed by more coins than this. */
+  readonly maxDelta?: bigint | number | string | undefined;
+  /** Nobody watches: repair 5% of the wallets at most, or 100, unless maxRepairRatio says otherwise. */
+  readonly unattended?: boolean | undefined;
   /** Exit status 2 for drift even where all of it was repaired. */
   readonly failOnDrift?: boolean | undefined;
   /** Stops the run after the batch under way. */
@@ -32,6 +45,16 @@ export interface ReconcileOptions {
   /** A wallet that drifted and could not be repaired now. */
   readonly onProblem?: ((problem: ReconcileProblem) => void) | undefined;
   readonly onProgress?: ((progress: ReconcileProgress) => void) | undefined;
+  /** Something that a person should know of, and that the run goes on with. */
+  readonly onWarning?: ((warning: ReconcileWarning) => void) | undefined;
+}
+
+/** What a run goes on with, and a person should know of. */
+export interface ReconcileWarning {
+  readonly code: string;
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint?: string;
 }
 
 /** A wallet that the run had to leave as it is. */
@@ -52,34 +75,46 @@ export interface ReconcileProgress {
   readonly repaired: number;
 }
 
-/** How a run ended. */
-export interface ReconcileSummary extends Tally {
-  readonly runId: string;
-  readonly dryRun: boolean;
-  readonly seconds: number;
-  /** Why not every wallet was looked at; null where every one was. */
-  readonly incomplete: 'limit' | 'interrupted' | null;
-  readonly exitStatus: ExitStatus;
-}
-
-/** Large enough to be as fast as one statement over all, small enough that a batch takes 0.1 s. */
-const DEFAULT_BATCH_SIZE = 10_000;
-
 /** The highest batchSize. A batch is one statement's work; beyond this its memory and its snapshot grow for nothing. */
 export const MAX_BATCH_SIZE = 1_000_000;
+
+/** The highest number of jobs: each takes a connection, and a processor of the server. */
+export const MAX_JOBS = 16;
 
 const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   all: readFlag,
   userIds: readList(readWords),
   dryRun: readFlag,
+  resume: readResume,
   batchSize: readWhole(1, MAX_BATCH_SIZE),
+  jobs: readWhole(1, MAX_JOBS),
   limit: readWhole(1, Number.MAX_SAFE_INTEGER),
+  maxRepairs: readWhole(0, Number.MAX_SAFE_INTEGER),
+  maxRepairRatio: readPart,
+  maxDelta: readPositiveCoins,
+  unattended: readFlag,
   failOnDrift: readFlag,
   signal: readSignal,
   onFinding: readFunction,
   onProblem: readFunction,
   onProgress: readFunction,
+  onWarning: readFunction,
 });
+
+function readResume(value: unknown, name: string, whose: string): boolean | string {
+  return typeof value === 'boolean' ? value : readText(value, name, whose);
+}
+
+function readPart(value: unknown, name: string, whose: string): number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+  throw wrong(`${name} of ${whose} has to be a number from 0 to 1, not ${show(value)}`);
+}
+
+function readPositiveCoins(value: unknown, name: string, whose: string): bigint {
+  const coins = readCoins(value, name, whose);
+  if (coins >= 0n) return coins;
+  throw wrong(`${name} of ${whose} cannot be below zero`);
+}
 
 /** A function to be called back. @throws TrueupError `invalid_argument` */
 export function readFunction(value: unknown, name: string, whose: string): () => void {
@@ -94,9 +129,10 @@ export function readSignal(value: unknown, name: string, whose: string): AbortSi
 }
 
 /** The options with defaults filled in. */
-export interface CheckedOptions extends ReconcileOptions {
+export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta'> {
   readonly dryRun: boolean;
-  readonly batchSize: number;
+  readonly jobs: number;
+  readonly maxDelta?: bigint | undefined;
   /** undefined: every wallet. */
   readonly userIds?: readonly string[] | undefined;
 }
@@ -108,15 +144,23 @@ export function checkOptions(given: ReconcileOptions): CheckedOptions {
   if (options.all === true && userIds.length > 0) {
     throw invalid('all and userIds exclude each other', 'Choose all, or some users.');
   }
-  if (options.all !== true && userIds.length === 0) {
+  const resuming = options.resume !== undefined && options.resume !== false;
+  if (options.all !== true && userIds.length === 0 && !resuming) {
     throw invalid('neither all nor userIds is given', 'Choose all, or name some users.');
   }
-  const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
+  if (resuming && options.dryRun === true) {
+    throw invalid(
+      'a dry run is not on record, so none can be resumed',
+      'Leave dryRun or resume out.',
+    );
+  }
+  const { maxDelta, ...others } = options;
   return {
-    ...options,
+    ...others,
     dryRun: options.dryRun ?? false,
-    batchSize,
-    ...(options.all === true ? {} : { userIds: [...new Set(userIds)] }),
+    jobs: options.jobs ?? 1,
+    maxDelta: maxDelta === undefined ? undefined : BigInt(maxDelta),
+    userIds: userIds.length === 0 ? undefined : [...new Set(userIds)],
   };
 }
 

@@ -94,8 +94,8 @@ export function repairLocked(
   SELECT c.* FROM found AS c WHERE NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
 ), ${repairOfWallets(mapping)}, ${repairOfProfiles(mapping)}recorded AS (
   INSERT INTO trueup.repairs (run_id, wallet_id, profile_id, user_id, cause, changes)
-  SELECT $2::uuid, c.wallet_id::text, c.profile_id::text, c.user_id::text, $3::text, c.changes::jsonb
-    FROM repairable AS c
+  SELECT $2::uuid, c.wallet_id::text, c.profile_id::text, c.user_id::text, $3::text, ${written(mapping)}
+    FROM repairable AS c WHERE c.profile_exists OR c.profile_id IS NULL OR ${written(mapping)} <> '{}'
 )
 SELECT c.wallet_id::text, c.profile_id::text, c.profile_exists, c.user_id::text, c.entry_count::text, c.changes
   FROM found AS c
@@ -129,6 +129,16 @@ function changes(mapping: ResolvedMapping): string {
            '"${part}.${field}":[' || coalesce('"' || ${before} || '"', 'null') || ',"' || ${after} || '"]' END`;
     })
     .join(',\n         ');
+}
+
+/** What a repair has written (alias c): nothing into a profile whose row is missing. */
+function written(mapping: ResolvedMapping): string {
+  const keys = comparedCaches(mapping)
+    .filter(({ part }) => part === 'profile')
+    .map(({ part, field }) => `${part}.${field}`);
+  if (keys.length === 0) return 'c.changes::jsonb';
+  return `CASE WHEN c.profile_exists OR c.profile_id IS NULL THEN c.changes::jsonb
+               ELSE c.changes::jsonb - '{${keys.join(',')}}'::text[] END`;
 }
 
 function repairOfWallets(mapping: ResolvedMapping): string {

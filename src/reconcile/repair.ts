@@ -6,6 +6,7 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { isFaultOfOneUser, isRetryable, toTrueupError } from '../postgres/failures.js';
 import type { Investigator } from './evidence.js';
+import type { Failpoint } from './failpoints.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
 
@@ -33,6 +34,8 @@ export interface RepairOptions {
   readonly investigator: Investigator;
   /** Breaks in running balances that detection has seen, by wallet. */
   readonly breaks?: ReadonlyMap<string, CacheComparison>;
+  /** Called at the stages of the transaction, for tests that end the process there. */
+  readonly reach?: (stage: Failpoint) => void;
 }
 
 /**
@@ -62,10 +65,12 @@ export async function repairWallets(
 ): Promise<RepairOutcome> {
   if (walletIds.length === 0) return { found: [], locked: [], failed: [] };
   try {
-    return await database.transaction(
+    const outcome = await database.transaction(
       (session) => repairUnderLock(session, mapping, walletIds, options),
       { settings: SETTINGS, retries: RETRIES[options.onLocked] },
     );
+    options.reach?.('after_commit');
+    return outcome;
   } catch (error) {
     if (!isFaultOfOneUser(error)) throw error;
     const [only] = walletIds;
@@ -94,10 +99,13 @@ async function repairUnderLock(
   options: RepairOptions,
 ): Promise<RepairOutcome> {
   const locked = await lockUsers(session, mapping, walletIds, options.onLocked);
+  options.reach?.('after_lock');
   const held = new Set(locked);
   const free = held.size === 0 ? walletIds : walletIds.filter((id) => !held.has(id));
   if (free.length === 0) return { found: [], locked, failed: [] };
-  return { found: await repairHeld(session, mapping, free, options), locked, failed: [] };
+  const found = await repairHeld(session, mapping, free, options);
+  options.reach?.('before_commit');
+  return { found, locked, failed: [] };
 }
 
 /**
@@ -117,6 +125,7 @@ export async function repairHeld(
   const rows = await session.query<statements.FoundRow>(
     statements.repairLocked(mapping, walletIds, { runId, cause: usual }),
   );
+  options.reach?.('after_update');
   if (rows.length === 0) return [];
   const decode = foundDecoder(mapping);
   const drifted = rows.map((row) => {

@@ -1,58 +1,35 @@
-import { randomUUID } from 'node:crypto';
-import {
-  countUser,
-  emptyTally,
-  findingsOf,
-  isRepairable,
-  type Comparison,
-  type Finding,
-  type Tally,
-} from '../core/drift.js';
-import { exitStatusOf } from '../core/exit.js';
-import type { CacheComparison } from '../core/comparison.js';
-import { inOrder, slices } from './chunks.js';
-import { noticeGaps } from '../sync/gaps.js';
-import { Investigator } from './evidence.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
 import { carryAll, refuseUnseenMarks } from '../sync/carry.js';
-import {
-  checkOptions,
-  type CheckedOptions,
-  type ReconcileOptions,
-  type ReconcileSummary,
-} from './options.js';
-import { repairWallets, type FailedRepair, type RepairOutcome } from './repair.js';
-import { walletsOf } from './users.js';
-import { Verification } from './verification.js';
+import { noticeGaps } from '../sync/gaps.js';
+import { BEGINNING } from './checkpoint.js';
 import { walletCount } from './detect-statements.js';
-import type { OnLocked } from './repair-statements.js';
-import * as statements from './statements.js';
-import {
-  detailsOf,
-  endingWith,
-  walkAll,
-  walkWallets,
-  type Batch,
-  type Suspect,
-  type Walk,
-  type WalkEnd,
-} from './walk.js';
-
-/** Wallets that are repaired in one transaction: enough to be fast, few enough to be in nobody's way. */
-const REPAIR_CHUNK = 1_000;
-
-/** Chunks that are repaired side by side. They have no wallet and no profile in common. */
-const REPAIR_CONNECTIONS = 3;
+import { Investigator } from './evidence.js';
+import { fingerprintOf } from './fingerprint.js';
+import { Mender } from './mender.js';
+import { checkOptions, type CheckedOptions, type ReconcileOptions } from './options.js';
+import { fixedPace } from './pace.js';
+import { railsOf } from './rails.js';
+import { findResumable, RunRecord } from './record.js';
+import { asRecorded, withRecorded } from './recorded-options.js';
+import { Reporter } from './reporter.js';
+import { Stages, type StagesEnd, type StagesOptions } from './stages.js';
+import { concludeRun, summaryOf, type ReconcileSummary } from './summary.js';
+import { walletsOf } from './users.js';
+import { settledSince } from './verification.js';
+import { lostConnection, warnWithoutSync } from './warnings.js';
 
 /**
  * One run of reconcile: finds every cache that is not what the ledger says, and (unless it is a dry
  * run) repairs it. Detection takes no lock; only suspects are locked, compared again, and repaired.
  *
+ * A run that repairs is a row of trueup.runs, which only one process holds; it can be resumed.
+ *
  * @param version of Trueup, for the record of the run
  * @throws TrueupError `invalid_argument`, `user_not_found`, `wallet_not_found`, `mapping_mismatch`,
- *   and whatever keeps the whole run from going on
+ *   `run_under_way`, `run_lost`, `database_read_only`; to resume `run_not_found`, `run_not_resumable`,
+ *   `run_changed`; and whatever keeps the whole run from going on
  */
 export async function reconcile(
   database: Database,
@@ -61,229 +38,118 @@ export async function reconcile(
   version: string,
 ): Promise<ReconcileSummary> {
   const checked = checkOptions(options);
-  const started = performance.now();
+  const began = performance.now();
   await refuseSharedProfiles(database, mapping);
   await refuseUnseenMarks(database, mapping);
-  // A marked profile is no drift. Where no carrier runs, this is the one that carries it.
-  if (!checked.dryRun) await carryAll(database, mapping);
-  const run = await Run.prepare(database, mapping, checked, version);
-  const incomplete = await run.walk();
-  const exitStatus = exitStatusOf(run.tally, {
-    incomplete: incomplete !== null,
-    failOnDrift: checked.failOnDrift ?? false,
-  });
-  const summary: ReconcileSummary = {
-    runId: run.id,
-    dryRun: checked.dryRun,
-    ...run.tally,
-    seconds: Math.round(performance.now() - started) / 1000,
-    incomplete,
-    exitStatus,
-  };
-  await run.finish(summary);
-  return summary;
+  return checked.dryRun
+    ? report({ database, mapping, options: checked, began })
+    : repair({ database, mapping, options: checked, began }, version);
 }
 
-class Run {
-  readonly id = randomUUID();
-  readonly tally: Tally = emptyTally();
-  readonly #database: Database;
-  readonly #mapping: ResolvedMapping;
-  readonly #options: CheckedOptions;
-  /** undefined: every wallet. */
-  readonly #walletIds: readonly string[] | undefined;
-  readonly #total: number;
-  readonly #walk: Walk;
-  readonly #investigator: Investigator;
-  /** Only a run over all that writes can tell that all caches were right. */
-  #verification: Verification | undefined;
+interface Run {
+  readonly database: Database;
+  readonly mapping: ResolvedMapping;
+  readonly options: CheckedOptions;
+  readonly began: number;
+}
 
-  private constructor(
-    database: Database,
-    mapping: ResolvedMapping,
-    options: CheckedOptions,
-    selection: { walletIds: readonly string[] | undefined; total: number },
-  ) {
-    this.#database = database;
-    this.#mapping = mapping;
-    this.#options = options;
-    this.#walletIds = selection.walletIds;
-    this.#total = Math.min(selection.total, options.limit ?? selection.total);
-    this.#investigator = new Investigator(mapping);
-    this.#walk = {
+/** Looks and tells, and writes nothing, not even a record of the run. */
+async function report(run: Run): Promise<ReconcileSummary> {
+  const walletIds = await selectionOf(run);
+  const reporter = new Reporter(run.options);
+  const stages = new Stages({ ...(await partsOf(run, reporter, walletIds)), from: BEGINNING });
+  const end = await stages.run();
+  return summaryOf(run, { tally: reporter.tally, end, record: undefined });
+}
+
+/** Looks and repairs, under a lease and on record. */
+async function repair(asked: Run, version: string): Promise<ReconcileSummary> {
+  const { database, mapping } = asked;
+  const { resume } = asked.options;
+  const left =
+    resume === undefined || resume === false
+      ? undefined
+      : await findResumable(database, mapping, resume);
+  const options = left === undefined ? asked.options : withRecorded(asked.options, left.options);
+  const run = { ...asked, options };
+  const walletIds = await selectionOf(run);
+  const beginning = {
+    options: asRecorded(options),
+    scope: walletIds === undefined ? ('all' as const) : ('some' as const),
+    unattended: options.unattended ?? false,
+    version,
+    fingerprint: await fingerprintOf(database, mapping, walletIds),
+  };
+  const record =
+    left === undefined
+      ? await RunRecord.begin(database, mapping, beginning)
+      : await RunRecord.resume(database, mapping, left, beginning);
+  try {
+    return await repairOnRecord(run, record, walletIds);
+  } catch (error) {
+    await record.fail(error);
+    throw error;
+  } finally {
+    await record.lease.release();
+  }
+}
+
+async function repairOnRecord(
+  run: Run,
+  record: RunRecord,
+  walletIds: readonly string[] | undefined,
+): Promise<ReconcileSummary> {
+  const { database, mapping, options } = run;
+  // A marked profile is no drift. Where no carrier runs, this is the one that carries it.
+  await carryAll(database, mapping);
+  await noticeGaps(database, mapping);
+  await warnWithoutSync(database, mapping, options);
+  const since = record.from.since ?? (await settledSince(database));
+  const counted = record.resumed === 0 ? {} : (await record.counts()).counts;
+  const reporter = new Reporter(options, { ...counted, checked: record.from.checked });
+  const parts = await partsOf(run, reporter, walletIds);
+  const { onLost } = parts;
+  const mender = new Mender({
+    ...{ walk: parts.walk, runId: record.id, reporter, signal: options.signal, onLost },
+  });
+  const stages = new Stages({
+    ...parts,
+    from: { ...record.from, since },
+    repair: { record, mender, rails: railsOf(options) },
+  });
+  const end: StagesEnd = await stages.run();
+  return concludeRun(run, { record, end, point: stages.point, walletIds });
+}
+
+async function partsOf(
+  { database, mapping, options }: Run,
+  reporter: Reporter,
+  walletIds: readonly string[] | undefined,
+): Promise<Omit<StagesOptions, 'from'>> {
+  const wallets = walletIds?.length ?? (await countWallets(database, mapping));
+  const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
+  const measured = !options.dryRun && railsOf(options) !== null;
+  return {
+    walk: {
       database,
       mapping,
-      batchSize: options.batchSize,
-      investigator: this.#investigator,
+      investigator: new Investigator(mapping),
       detailed: options.dryRun,
-    };
-  }
-
-  static async prepare(
-    database: Database,
-    mapping: ResolvedMapping,
-    options: CheckedOptions,
-    version: string,
-  ): Promise<Run> {
-    const walletIds =
-      options.userIds === undefined
-        ? undefined
-        : await walletsOf(database, mapping, options.userIds);
-    const total = walletIds?.length ?? (await countWallets(database, mapping));
-    const run = new Run(database, mapping, options, { walletIds, total });
-    if (!options.dryRun) {
-      const { userIds, batchSize, limit } = options;
-      await database.query(
-        statements.startRun({
-          id: run.id,
-          kind: 'reconcile',
-          ledger: mapping.ledger.table.quoted,
-          options: { all: userIds === undefined, userIds, batchSize, limit },
-          version,
-        }),
-      );
-      await noticeGaps(database, mapping);
-      if (userIds === undefined) run.#verification = await Verification.begin(database, mapping);
-    }
-    return run;
-  }
-
-  /** @returns why the run is incomplete, or null */
-  async walk(): Promise<ReconcileSummary['incomplete']> {
-    const batches = this.#batches();
-    // While one batch is repaired, the next is already being looked at on another connection.
-    let next = batches.next();
-    for (;;) {
-      const batch = await next;
-      if (batch.done === true) return batch.value === 'limit' ? 'limit' : null;
-      next = batches.next();
-      // If handling fails, that is the error to tell; this keeps the other one from being unhandled.
-      next.catch(() => undefined);
-      await this.#handle(batch.value);
-      if (this.#options.signal?.aborted === true) {
-        const rest = await next;
-        return rest.done === true && rest.value === 'complete' ? null : 'interrupted';
-      }
-    }
-  }
-
-  async finish(summary: ReconcileSummary): Promise<void> {
-    if (this.#options.dryRun) return;
-    await this.#database.query(statements.finishRun(this.id, summary.exitStatus, summary));
-    if (summary.incomplete === null && summary.skipped + summary.errors === 0) {
-      await this.#verification?.end(this.#database);
-    }
-  }
-
-  #batches(): AsyncGenerator<Batch, WalkEnd> {
-    if (this.#walletIds === undefined) return walkAll(this.#walk, this.#options.limit);
-    const ids = this.#walletIds.slice(0, this.#total);
-    return endingWith(
-      walkWallets(this.#walk, ids),
-      ids.length < this.#walletIds.length ? 'limit' : 'complete',
-    );
-  }
-
-  async #handle(batch: Batch): Promise<void> {
-    this.tally.checked += batch.checked;
-    if (this.#options.dryRun) {
-      for (const { details } of batch.suspects) this.#report(details);
-    } else {
-      await this.#repair(batch.suspects);
-    }
-    this.#options.onProgress?.({
-      checked: this.tally.checked,
-      total: Math.max(this.#total, this.tally.checked),
-      drifted: this.tally.drifted,
-      repaired: this.tally.repaired,
-    });
-  }
-
-  /** Repairs what can be repaired; whoever is locked is tried once more, with some patience. */
-  async #repair(suspects: readonly Suspect[]): Promise<void> {
-    const breaks = new Map<string, CacheComparison>();
-    const ids: string[] = [];
-    for (const { walletId, details } of suspects) {
-      if (walletId === null || (details !== undefined && !hasRepairable(details))) {
-        this.#report(details);
-        continue;
-      }
-      ids.push(walletId);
-      const broken = details?.caches.find(({ field }) => field === 'balanceAfter');
-      if (broken !== undefined) breaks.set(walletId, broken);
-    }
-    const locked: string[] = [];
-    const outcomes = inOrder(slices(ids, REPAIR_CHUNK), REPAIR_CONNECTIONS, (chunk) =>
-      this.#repairChunk(chunk, 'skip', breaks),
-    );
-    for await (const outcome of outcomes) {
-      await this.#conclude(outcome);
-      locked.push(...outcome.locked);
-    }
-    for (const id of locked) {
-      const outcome = await this.#repairChunk([id], 'wait', breaks);
-      await this.#conclude(outcome);
-      if (outcome.locked.length > 0) await this.#skip(id);
-    }
-  }
-
-  #repairChunk(
-    ids: readonly string[],
-    onLocked: OnLocked,
-    breaks: ReadonlyMap<string, CacheComparison>,
-  ): Promise<RepairOutcome> {
-    const investigator = this.#investigator;
-    const options = { runId: this.id, onLocked, investigator, breaks };
-    return repairWallets(this.#database, this.#mapping, ids, options);
-  }
-
-  async #conclude(outcome: RepairOutcome): Promise<void> {
-    for (const findings of outcome.found) this.#tell(findings);
-    for (const failure of outcome.failed) await this.#fail(failure);
-  }
-
-  async #fail({ walletId, error }: FailedRepair): Promise<void> {
-    const details = (await detailsOf(this.#walk, [walletId])).get(walletId);
-    this.#report(details);
-    this.tally.errors += 1;
-    this.#options.onProblem?.({
-      type: 'error',
-      walletId,
-      userId: details?.userId ?? null,
-      code: error.code,
-      message: error.message,
-    });
-  }
-
-  async #skip(walletId: string): Promise<void> {
-    const details = (await detailsOf(this.#walk, [walletId])).get(walletId);
-    this.tally.skipped += 1;
-    this.#options.onProblem?.({
-      type: 'skip',
-      walletId,
-      userId: details?.userId ?? null,
-      code: 'locked',
-      message: 'another transaction holds the wallet or its profile; it was left as it is',
-    });
-  }
-
-  /** Tells what a run leaves as it is. */
-  #report(row: Comparison | undefined): void {
-    if (row === undefined) return;
-    this.#tell(findingsOf(row, { repaired: false }));
-  }
-
-  #tell(findings: readonly Finding[]): void {
-    countUser(this.tally, findings);
-    this.#verification?.see(findings);
-    for (const finding of findings) this.#options.onFinding?.(finding);
-  }
+      measured,
+    },
+    options,
+    pace: fixedPace(options.batchSize),
+    reporter,
+    walletIds,
+    total: Math.min(wallets, reporter.tally.checked + limit),
+    onLost: lostConnection(options),
+  };
 }
 
-function hasRepairable(row: Comparison): boolean {
-  return findingsOf(row, { repaired: false }).some(({ cause, field }) =>
-    isRepairable(cause, field),
-  );
+/** undefined: every wallet. */
+async function selectionOf({ database, mapping, options }: Run): Promise<string[] | undefined> {
+  if (options.userIds === undefined) return undefined;
+  return walletsOf(database, mapping, options.userIds);
 }
 
 async function countWallets(database: Database, mapping: ResolvedMapping): Promise<number> {

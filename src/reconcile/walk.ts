@@ -1,9 +1,10 @@
 import type { Comparison } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Statement } from '../postgres/database.js';
+import type { Checkpoint } from './checkpoint.js';
+import * as statements from './detect-statements.js';
 import type { Investigator } from './evidence.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
-import * as statements from './detect-statements.js';
 
 /** A user who has drifted, as detection saw him without any lock. */
 export interface Suspect {
@@ -11,25 +12,31 @@ export interface Suspect {
   readonly walletId: string | null;
   /** Left out where there is nothing but caches to overwrite, and the run is going to. */
   readonly details?: Comparison;
+  /** The largest difference of a cache, in coins; only in a survey. */
+  readonly delta?: string;
 }
 
-/** One batch of a walk: how many wallets were looked at, and who has drifted. */
-export interface Batch {
-  readonly checked: number;
-  readonly suspects: readonly Suspect[];
-}
-
-/** How a walk ended: whether something was left out. */
-export type WalkEnd = 'complete' | 'limit';
+/** What one batch looks at. */
+export type Piece = {
+  /** Wallets that count as looked at with this piece. */
+  readonly wallets: number;
+  /** What the checkpoint says once the piece is done. */
+  readonly mark: Partial<Checkpoint>;
+} & (
+  | ({ readonly kind: 'range' } & statements.IdRange)
+  | { readonly kind: 'ids'; readonly walletIds: readonly string[] }
+  | { readonly kind: 'profiles'; readonly above: string | undefined; readonly upTo: string }
+);
 
 /** What a walk works with. */
 export interface Walk {
   readonly database: Database;
   readonly mapping: ResolvedMapping;
-  readonly batchSize: number;
   readonly investigator: Investigator;
   /** Give the details of every suspect, for a run that only reports. */
   readonly detailed: boolean;
+  /** Say by how much each suspect differs, for a run that surveys before it repairs. */
+  readonly measured: boolean;
 }
 
 /** Detection may sort and hash a whole batch: PostgreSQL's default of 4 MB would go to disk. */
@@ -42,62 +49,25 @@ const INVESTIGATION = {
 } as const;
 
 /**
- * Walks over every wallet in id order, and then over the profiles that have none. Each batch is one
- * read-only statement with a snapshot of its own: no lock, and no snapshot that lives for the
- * whole run. The last batch is open to the end, so that entries whose wallet does not exist are seen
- * wherever their id lies.
+ * Finds who has drifted in one piece. One read-only statement with a snapshot of its own: no lock, and
+ * no snapshot that lives for the whole run.
  */
-export async function* walkAll(
-  walk: Walk,
-  limit = Number.MAX_SAFE_INTEGER,
-): AsyncGenerator<Batch, WalkEnd> {
-  let above: string | undefined;
-  let remaining = limit;
-  for (;;) {
-    // At the limit one row more is probed, only to know whether anything is left.
-    const size = remaining === 0 ? 1 : Math.min(walk.batchSize, remaining);
-    const end = await batchEnd(walk, walk.mapping.wallet, above, size);
-    if (remaining === 0 && end.rows > 0) return 'limit';
-    const upTo = end.rows < size ? undefined : end.upTo;
-    const range = { above, upTo };
-    const suspects = walk.detailed
-      ? await detect(walk, statements.driftedInRange(walk.mapping, range))
-      : await detectBriefly(walk, statements.suspectsInRange(walk.mapping, range));
-    yield { checked: end.rows, suspects };
-    if (upTo === undefined) break;
-    above = upTo;
-    remaining -= end.rows;
+export async function detectIn(walk: Walk, piece: Piece): Promise<Suspect[]> {
+  const { mapping } = walk;
+  switch (piece.kind) {
+    case 'range':
+      return walk.detailed
+        ? detect(walk, statements.driftedInRange(mapping, piece))
+        : detectBriefly(walk, statements.suspectsInRange(mapping, piece, walk.measured));
+    case 'ids':
+      return walk.detailed
+        ? detect(walk, statements.driftedAmong(mapping, piece.walletIds))
+        : detectBriefly(walk, statements.suspectsAmong(mapping, piece.walletIds, walk.measured));
+    case 'profiles': {
+      const statement = statements.profilesWithoutWallet(mapping, piece);
+      return statement === undefined ? [] : detect(walk, statement);
+    }
   }
-  yield* walkProfilesWithoutWallet(walk);
-  return 'complete';
-}
-
-async function* walkProfilesWithoutWallet(walk: Walk): AsyncGenerator<Batch> {
-  if (walk.mapping.profile === undefined) return;
-  let above: string | undefined;
-  for (;;) {
-    const { upTo } = await batchEnd(walk, walk.mapping.profile, above, walk.batchSize);
-    if (upTo === undefined) return;
-    const statement = statements.profilesWithoutWallet(walk.mapping, { above, upTo });
-    if (statement === undefined) return;
-    yield { checked: 0, suspects: await detect(walk, statement) };
-    above = upTo;
-  }
-}
-
-/** Walks over a list of wallets. */
-export async function* walkWallets(
-  walk: Walk,
-  walletIds: readonly string[],
-): AsyncGenerator<Batch, WalkEnd> {
-  for (let from = 0; from < walletIds.length; from += walk.batchSize) {
-    const ids = walletIds.slice(from, from + walk.batchSize);
-    const suspects = walk.detailed
-      ? await detect(walk, statements.driftedAmong(walk.mapping, ids))
-      : await detectBriefly(walk, statements.suspectsAmong(walk.mapping, ids));
-    yield { checked: ids.length, suspects };
-  }
-  return 'complete';
 }
 
 /** The details of some wallets, as far as they have drifted, by wallet. */
@@ -112,18 +82,6 @@ export async function detailsOf(
       walletId === null || details === undefined ? [] : [[walletId, details] as const],
     ),
   );
-}
-
-async function batchEnd(
-  walk: Walk,
-  walked: statements.Walked,
-  above: string | undefined,
-  size: number,
-): Promise<{ rows: number; upTo: string | undefined }> {
-  const [row] = await walk.database.query<{ upTo: string | null; rows: string }>(
-    statements.batchEnd(walked, above, size),
-  );
-  return { rows: Number(row?.rows ?? 0), upTo: row?.upTo ?? undefined };
 }
 
 async function detect(walk: Walk, statement: Statement): Promise<Suspect[]> {
@@ -143,18 +101,10 @@ async function detectBriefly(walk: Walk, statement: Statement): Promise<Suspect[
   );
   const special = rows.filter((row) => row.special).map(({ walletId }) => walletId);
   const details = await detailsOf(walk, special);
-  return rows.flatMap(({ walletId, special: isSpecial }) => {
+  return rows.flatMap(({ walletId, special: isSpecial, delta }) => {
     const known = details.get(walletId);
-    if (known !== undefined) return [{ walletId, details: known }];
-    return isSpecial ? [] : [{ walletId }];
+    const measure = delta === undefined ? {} : { delta };
+    if (known !== undefined) return [{ walletId, details: known, ...measure }];
+    return isSpecial ? [] : [{ walletId, ...measure }];
   });
-}
-
-/** The same batches with another end. */
-export async function* endingWith(
-  batches: AsyncGenerator<Batch, WalkEnd>,
-  end: WalkEnd,
-): AsyncGenerator<Batch, WalkEnd> {
-  yield* batches;
-  return end;
 }

@@ -1,37 +1,25 @@
 import type { Command } from 'commander';
-import { MAX_BATCH_SIZE, openTrueup, type ExitStatus } from '../../index.js';
+import { openTrueup, type ExitStatus } from '../../index.js';
 import { interruptible } from '../interrupt.js';
 import {
   findingJson,
   findingLine,
+  nextCommand,
   problemJson,
   problemLine,
   summaryJson,
   summaryLines,
+  warningLine,
 } from '../output.js';
 import { progressView } from '../progress.js';
 import {
-  collect,
-  positiveInteger,
-  positiveIntegerTo,
-  print,
-  say,
-  toTrueupOptions,
-  withCommonOptions,
-  type CommonOptions,
-} from '../shared.js';
-
-interface Options extends CommonOptions {
-  readonly all?: boolean;
-  readonly userId?: readonly string[];
-  readonly dryRun?: boolean;
-  readonly batchSize?: number;
-  readonly limit?: number;
-  readonly failOnDrift?: boolean;
-  readonly json?: boolean;
-  readonly verbose?: boolean;
-  readonly quiet?: boolean;
-}
+  checkFlags,
+  toReconcileOptions,
+  withReconcileFlags,
+  type ReconcileFlags,
+} from '../reconcile-options.js';
+import { print, say, toTrueupOptions, withCommonOptions } from '../shared.js';
+import { withStdin } from '../stdin.js';
 
 const EXIT_STATUSES = `
 Exit status:
@@ -39,59 +27,45 @@ Exit status:
   1  an error
   2  drift that is not repaired (as after a dry run)
   3  incomplete: a limit, an interruption, or locked wallets
+  4  a safety rail stopped it before the first repair
   64 wrong usage`;
 
+/** Beside those that detect: three that repair, and one that saves checkpoints. */
+const OTHER_CONNECTIONS = 4;
+
+const LEAST_CONNECTIONS = 10;
+
 export function addReconcile(program: Command, setStatus: (status: ExitStatus) => void): void {
-  withCommonOptions(program.command('reconcile'))
+  withReconcileFlags(withCommonOptions(program.command('reconcile')))
     .description('compare every cache with the ledger and repair what differs')
-    .option('--all', 'every wallet')
-    .option('--user-id <id>', 'the wallet of this user; may be repeated', collect)
-    .option('--dry-run', 'report only; needs no right but SELECT')
-    .option(
-      '--batch-size <n>',
-      'wallets a batch (default: 10000)',
-      positiveIntegerTo(MAX_BATCH_SIZE),
-    )
-    .option('--limit <n>', 'look at so many wallets at most', positiveInteger)
-    .option('--fail-on-drift', 'exit with 2 for repaired drift too')
-    .option('--json', 'JSON Lines on stdout')
-    .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
-    .option('--quiet', 'no progress')
     .addHelpText('after', EXIT_STATUSES)
-    .action(async (options: Options, command: Command) => {
-      const users = options.userId ?? [];
-      if (options.all === true && users.length > 0) {
-        command.error('error: --all and --user-id exclude each other: choose one');
+    .action(async (flags: ReconcileFlags, command: Command) => {
+      checkFlags(flags, command);
+      const users = await withStdin(flags.userId ?? []);
+      if ((flags.userId ?? []).length > 0 && users.length === 0) {
+        command.error('error: stdin holds no id of a user');
       }
-      if (options.all !== true && users.length === 0) {
-        command.error('error: say what to reconcile: --all, or --user-id ID (may be repeated)');
-      }
-      setStatus(await run(options));
+      setStatus(await run(flags, users));
     });
 }
 
-async function run(options: Options): Promise<ExitStatus> {
+async function run(flags: ReconcileFlags, users: readonly string[]): Promise<ExitStatus> {
   const { signal, release } = interruptible();
   const view = progressView(process.stderr, {
-    verbose: options.verbose ?? false,
-    quiet: options.quiet ?? false,
+    verbose: flags.verbose ?? false,
+    quiet: flags.quiet ?? false,
   });
-  const json = options.json ?? false;
-  const dryRun = options.dryRun ?? false;
+  const json = flags.json ?? false;
   const trueup = await openTrueup({
-    ...toTrueupOptions(options),
-    readOnly: dryRun,
+    ...toTrueupOptions(flags),
+    readOnly: flags.dryRun ?? false,
     healer: false,
+    maxConnections: Math.max(LEAST_CONNECTIONS, (flags.jobs ?? 1) + OTHER_CONNECTIONS),
     applicationName: 'trueup reconcile',
   });
   try {
-    const { all, batchSize, limit, failOnDrift } = options;
     const summary = await trueup.reconcile({
-      ...(all === undefined ? { userIds: options.userId ?? [] } : { all }),
-      ...(batchSize === undefined ? {} : { batchSize }),
-      ...(limit === undefined ? {} : { limit }),
-      ...(failOnDrift === undefined ? {} : { failOnDrift }),
-      dryRun,
+      ...toReconcileOptions(flags, users),
       signal,
       onFinding: (finding) => {
         view.clear();
@@ -102,12 +76,18 @@ async function run(options: Options): Promise<ExitStatus> {
         if (json) print(problemJson(problem));
         else say(problemLine(problem));
       },
+      onWarning: (warning) => {
+        view.clear();
+        say(warningLine(warning));
+      },
       onProgress: (progress) => {
         view.update(progress);
       },
     });
     view.finish();
     print(json ? summaryJson(summary) : summaryLines(summary));
+    const next = nextCommand(summary, flags.config);
+    if (next !== undefined) say(next);
     return summary.exitStatus;
   } finally {
     view.finish();

@@ -1,0 +1,183 @@
+import type { Checkpoint } from './checkpoint.js';
+import { reach } from './failpoints.js';
+import type { Mender } from './mender.js';
+import type { CheckedOptions } from './options.js';
+import type { Pace } from './pace.js';
+import { patiently } from './patience.js';
+import { Pipeline } from './pipeline.js';
+import type { Rails } from './rails.js';
+import type { RunRecord } from './record.js';
+import type { Reporter } from './reporter.js';
+import {
+  everyProfile,
+  everyWallet,
+  listedWallets,
+  type Source,
+  type SourceEnd,
+} from './sources.js';
+import { judgeSurvey, keptSuspects, recordsOf, type Stop } from './survey.js';
+import { detectIn, type Piece, type Suspect, type Walk } from './walk.js';
+
+/** Why a run has not looked at every wallet. */
+export type Incomplete = 'limit' | 'interrupted' | 'stopped' | 'run_time';
+
+/** How the stages of a run ended: null where everything was done. */
+export type StagesEnd = Incomplete | Stop | null;
+
+/** What the stages of a run work with. */
+export interface StagesOptions {
+  readonly walk: Walk;
+  readonly options: CheckedOptions;
+  readonly pace: Pace;
+  readonly reporter: Reporter;
+  /** In the order in which they are looked at; undefined: every wallet. */
+  readonly walletIds: readonly string[] | undefined;
+  /** Wallets to look at in all. */
+  readonly total: number;
+  readonly from: Checkpoint;
+  readonly onLost: () => void;
+  /** Left out of a run that only reports. */
+  readonly repair?: {
+    readonly record: RunRecord;
+    readonly mender: Mender;
+    /** null: a batch is repaired as soon as it was looked at. */
+    readonly rails: Rails | null;
+  };
+}
+
+interface Detected {
+  readonly piece: Piece;
+  readonly suspects: readonly Suspect[];
+  readonly milliseconds: number;
+}
+
+type Handle = (suspects: readonly Suspect[], piece: Piece) => Promise<void>;
+
+/**
+ * The stages of one run: the wallets, in a run with rails the suspects among them, and the profiles
+ * without wallet. After every batch the checkpoint is saved, so each stage goes on where it stopped.
+ */
+export class Stages {
+  readonly #parts: StagesOptions;
+  #point: Checkpoint;
+  #batch = 0;
+
+  constructor(parts: StagesOptions) {
+    this.#parts = parts;
+    const survey = parts.from.survey || (parts.repair?.rails ?? null) !== null;
+    this.#point = { ...parts.from, survey };
+  }
+
+  /** How far the run is. */
+  get point(): Checkpoint {
+    return this.#point;
+  }
+
+  /** Runs one stage after the other. */
+  async run(): Promise<StagesEnd> {
+    const { survey } = this.#point;
+    const looked = this.#point.walked
+      ? null
+      : await this.#stage(this.#wallets(), survey ? this.#keep : this.#handle);
+    // A limit is for looking: what was seen until then is repaired.
+    if (looked !== null && (looked !== 'limit' || !survey)) return looked;
+    if (survey) {
+      const end = (await this.#judge()) ?? (await this.#stage(this.#suspects(), this.#handle));
+      if (end !== null) return end;
+    }
+    if (looked !== null || this.#parts.walletIds !== undefined) return looked;
+    return this.#stage(
+      everyProfile(this.#parts.walk, this.#source, this.#point.profilesAbove),
+      this.#handle,
+    );
+  }
+
+  get #source(): { pace: Pace; signal: AbortSignal | undefined; onLost: () => void } {
+    const { pace, options, onLost } = this.#parts;
+    return { pace, signal: options.signal, onLost };
+  }
+
+  #wallets(): Source {
+    const { walk, walletIds, options } = this.#parts;
+    const from = { above: this.#point.above, limit: options.limit ?? Number.MAX_SAFE_INTEGER };
+    return walletIds === undefined
+      ? everyWallet(walk, this.#source, from)
+      : listedWallets(walletIds, this.#source, from);
+  }
+
+  async *#suspects(): Source {
+    const { walk, repair } = this.#parts;
+    if (repair === undefined) return 'complete';
+    const { position } = this.#point;
+    return yield* keptSuspects(walk.database, repair.record.id, this.#source, position);
+  }
+
+  async #judge(): Promise<Stop | null> {
+    const { walk, repair } = this.#parts;
+    const rails = repair?.rails ?? null;
+    if (repair === undefined || rails === null) return null;
+    return judgeSurvey(walk.database, repair.record.id, rails, this.#point.checked);
+  }
+
+  /** Looks at the pieces of a source, some at a time, and handles them in their order. */
+  async #stage(source: Source, handle: Handle): Promise<Incomplete | null> {
+    const { options, pace, repair } = this.#parts;
+    const pieces = new Pipeline<Piece, SourceEnd, Detected>(source, options.jobs, (piece) =>
+      this.#detect(piece),
+    );
+    try {
+      for (;;) {
+        const next = await pieces.next();
+        if ('end' in next) return next.end === 'complete' ? null : next.end;
+        if (options.signal?.aborted === true) return 'interrupted';
+        repair?.record.checkLease();
+        const { piece, suspects, milliseconds } = next.result;
+        const began = performance.now();
+        await handle(suspects, piece);
+        this.#batch += 1;
+        pace.done(piece.wallets, milliseconds + performance.now() - began);
+      }
+    } finally {
+      await pieces.stop();
+    }
+  }
+
+  async #detect(piece: Piece): Promise<Detected> {
+    const { walk } = this.#parts;
+    const began = performance.now();
+    const suspects = await patiently(() => detectIn(walk, piece), this.#source);
+    return { piece, suspects, milliseconds: performance.now() - began };
+  }
+
+  /** Repairs a batch, or only reports it. */
+  readonly #handle: Handle = async (suspects, piece) => {
+    const { repair, reporter } = this.#parts;
+    reach('after_detect', this.#batch);
+    if (repair === undefined) for (const { details } of suspects) reporter.left(details);
+    else await repair.mender.repair(suspects, this.#batch);
+    await this.#done(piece, []);
+  };
+
+  /** Keeps the suspects of a batch for later. */
+  readonly #keep: Handle = async (suspects, piece) => {
+    reach('after_detect', this.#batch);
+    await this.#done(piece, suspects);
+  };
+
+  async #done(piece: Piece, suspects: readonly Suspect[]): Promise<void> {
+    const { repair, reporter, total } = this.#parts;
+    reporter.tally.checked += piece.wallets;
+    this.#point = { ...this.#point, ...piece.mark, checked: reporter.tally.checked };
+    if (repair !== undefined) {
+      reach('before_checkpoint', this.#batch);
+      await repair.record.save({
+        checkpoint: this.#point,
+        progress: reporter.progress(total),
+        findings: reporter.take(),
+        suspects: recordsOf(suspects),
+      });
+      reach('after_checkpoint', this.#batch);
+    }
+    reporter.tellProgress(total);
+  }
+}
