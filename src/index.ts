@@ -23,6 +23,9 @@ export { CHECK_IDS, CHECKS, isCheckId, type CheckId } from './doctor/catalogue.j
 export type { DoctorFinding, DoctorOptions, DoctorReport, Level } from './doctor/model.js';
 export { EXIT } from './core/exit.js';
 export type { ExitStatus } from './core/exit.js';
+export type { ReportRequest } from './engine/operations.js';
+export type { ApplyOptions, ApplySummary } from './operations/plan/apply-model.js';
+export { FORMATS, formatOf, type ReportFormat, type ReportRun } from './operations/report/model.js';
 export type {
   LastSuccess,
   OpenFindings,

@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
+import { addReport } from './commands/report.js';
 import { addStatus } from './commands/status.js';
 import { addSync } from './commands/sync.js';
 import { guardOutput } from './interrupt.js';
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addExplain(program, setStatus);
   addSync(program, setStatus);
   addStatus(program, setStatus);
+  addReport(program, setStatus);
   addDoctor(program, setStatus);
   addMigrate(program, setStatus);
   addDemo(program, setStatus);

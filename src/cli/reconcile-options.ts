@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { MAX_BATCH_SIZE, MAX_JOBS, type ReconcileOptions } from '../index.js';
+import { FORMATS, formatOf, MAX_BATCH_SIZE, MAX_JOBS, type ReconcileOptions } from '../index.js';
 import {
   collect,
   positiveInteger,
@@ -21,6 +21,9 @@ export interface ReconcileFlags extends CommonOptions {
   readonly maxRepairRatio?: number;
   readonly maxDelta?: bigint;
   readonly unattended?: boolean;
+  readonly report?: string;
+  readonly plan?: string;
+  readonly apply?: string;
   readonly failOnDrift?: boolean;
   readonly json?: boolean;
   readonly verbose?: boolean;
@@ -61,6 +64,16 @@ export function withReconcileFlags(command: Command): Command {
       coins,
     )
     .option('--unattended', 'nobody watches: repair 5% of the wallets at most, or 100')
+    .option(
+      '--report <file>',
+      'write a report of the run: .html, a page for people; .csv or .json, every finding',
+      reportFile,
+    )
+    .option('--plan <file>', 'write what would be repaired; implies --dry-run')
+    .option(
+      '--apply <file>',
+      'repair what a plan says, wallet by wallet, where it is exactly as planned',
+    )
     .option('--fail-on-drift', 'exit with 2 for repaired drift too')
     .option('--json', 'JSON Lines on stdout')
     .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
@@ -77,10 +90,10 @@ export function toReconcileOptions(
   userIds: readonly string[],
 ): ReconcileOptions {
   const { all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift } = flags;
-  const { maxRepairs, maxRepairRatio, maxDelta } = flags;
+  const { maxRepairs, maxRepairRatio, maxDelta, report, plan } = flags;
   return {
     ...{ all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift },
-    ...{ maxRepairs, maxRepairRatio, maxDelta },
+    ...{ maxRepairs, maxRepairRatio, maxDelta, report, plan },
     userIds: userIds.length === 0 ? undefined : userIds,
   };
 }
@@ -91,12 +104,37 @@ export function checkFlags(flags: ReconcileFlags, command: Command): void {
   if (flags.all === true && users.length > 0) {
     command.error('error: --all and --user-id exclude each other: choose one');
   }
-  if (flags.resume !== undefined && flags.dryRun === true) {
-    command.error('error: a dry run cannot be resumed: leave out --dry-run or --resume');
+  if (flags.apply !== undefined) {
+    const stranger = NOT_WITH_APPLY.find((name) => flags[name] !== undefined);
+    if (stranger === undefined) return;
+    const flag = stranger.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    command.error(`error: --apply repairs what its plan says: leave out --${flag}`);
+  }
+  if (flags.resume !== undefined && isDryRun(flags)) {
+    const dry = flags.plan === undefined ? '--dry-run' : '--plan (which makes a dry run)';
+    command.error(`error: a dry run cannot be resumed: leave out ${dry} or --resume`);
   }
   if (flags.all !== true && users.length === 0 && flags.resume === undefined) {
     command.error('error: say what to reconcile: --all, or --user-id ID (may be repeated)');
   }
+}
+
+/** What says which wallets, or how they are looked at: a plan says that. */
+const NOT_WITH_APPLY = [
+  ...(['all', 'userId', 'resume', 'plan', 'batchSize', 'jobs', 'limit'] as const),
+];
+
+/** Nothing is written but the files that were asked for. */
+export function isDryRun({ dryRun, plan }: ReconcileFlags): boolean {
+  return dryRun === true || plan !== undefined;
+}
+
+/** Reads the name of a report. */
+export function reportFile(name: string): string {
+  if (formatOf(name) !== undefined) return name;
+  throw new InvalidArgumentError(
+    `Let its name end with ${FORMATS.map((format) => `.${format}`).join(', ')}.`,
+  );
 }
 
 /** Reads a part: `5%` or `0.05`. */

@@ -9,6 +9,7 @@ import type { Database } from '../postgres/database.js';
 import { type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import { checkOptions, type ReconcileOptions } from '../reconcile/options.js';
+import { withFiles } from '../operations/files.js';
 import { reconcile } from '../reconcile/run.js';
 import type { ReconcileSummary } from '../reconcile/summary.js';
 import { Carrier } from '../sync/carrier.js';
@@ -163,15 +164,20 @@ export class Trueup extends Operations<TrueupEvents> {
     return new Within(client, { mapping: this.mapping, gate: this.#gate, most: this.#most });
   }
 
-  /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
+  /**
+   * Finds every cache that differs from the ledger and repairs it, or only reports it; with `report` and
+   * `plan` it writes files of what it found.
+   */
   async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
     const { onFinding, ...checked } = checkOptions(options);
     const tell = (finding: Finding): void => {
       this.tell('drift', finding);
       onFinding?.(finding);
     };
-    const run = ({ database, mapping }: ReadSource): Promise<ReconcileSummary> =>
-      reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION);
+    const run = (source: ReadSource): Promise<ReconcileSummary> =>
+      withFiles(source, { ...checked, onFinding: tell }, (told) =>
+        reconcile(source.database, source.mapping, told, VERSION),
+      );
     return checked.dryRun ? this.ask(run) : this.change(run);
   }
 

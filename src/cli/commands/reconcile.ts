@@ -1,23 +1,17 @@
 import type { Command } from 'commander';
 import { openTrueup, type ExitStatus } from '../../index.js';
 import { interruptible } from '../interrupt.js';
-import {
-  findingJson,
-  findingLine,
-  nextCommand,
-  problemJson,
-  problemLine,
-  summaryJson,
-  summaryLines,
-  warningLine,
-} from '../output.js';
+import { nextCommand, summaryJson, summaryLines } from '../output.js';
+import { listeners } from '../listeners.js';
 import { progressView } from '../progress.js';
 import {
   checkFlags,
+  isDryRun,
   toReconcileOptions,
   withReconcileFlags,
   type ReconcileFlags,
 } from '../reconcile-options.js';
+import { runApply } from './apply.js';
 import { print, say, toTrueupOptions, withCommonOptions } from '../shared.js';
 import { withStdin } from '../stdin.js';
 
@@ -41,6 +35,10 @@ export function addReconcile(program: Command, setStatus: (status: ExitStatus) =
     .addHelpText('after', EXIT_STATUSES)
     .action(async (flags: ReconcileFlags, command: Command) => {
       checkFlags(flags, command);
+      if (flags.apply !== undefined) {
+        setStatus(await runApply(flags, flags.apply));
+        return;
+      }
       const users = await withStdin(flags.userId ?? []);
       if ((flags.userId ?? []).length > 0 && users.length === 0) {
         command.error('error: stdin holds no id of a user');
@@ -58,7 +56,7 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
   const json = flags.json ?? false;
   const trueup = await openTrueup({
     ...toTrueupOptions(flags),
-    readOnly: flags.dryRun ?? false,
+    readOnly: isDryRun(flags),
     healer: false,
     maxConnections: Math.max(LEAST_CONNECTIONS, (flags.jobs ?? 1) + OTHER_CONNECTIONS),
     applicationName: 'trueup reconcile',
@@ -67,22 +65,7 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
     const summary = await trueup.reconcile({
       ...toReconcileOptions(flags, users),
       signal,
-      onFinding: (finding) => {
-        view.clear();
-        print(json ? findingJson(finding) : findingLine(finding));
-      },
-      onProblem: (problem) => {
-        view.clear();
-        if (json) print(problemJson(problem));
-        else say(problemLine(problem));
-      },
-      onWarning: (warning) => {
-        view.clear();
-        say(warningLine(warning));
-      },
-      onProgress: (progress) => {
-        view.update(progress);
-      },
+      ...listeners(view, json),
     });
     view.finish();
     print(json ? summaryJson(summary) : summaryLines(summary));

@@ -32,12 +32,7 @@ const WRITERS: Readonly<Record<ReportFormat, (file: WholeFile, runId: string) =>
  * @throws TrueupError `invalid_argument`, `file_unwritable`
  */
 export function openReport(path: string, runId: string): OpenReport {
-  const format = formatOf(path);
-  if (format === undefined) {
-    throw new TrueupError('invalid_argument', `${path} is no name of a report`, {
-      hint: `Let it end with ${FORMATS.map((one) => `.${one}`).join(', ')}.`,
-    });
-  }
+  const format = refuseName(path);
   const file = WholeFile.begin(path);
   const writer = WRITERS[format](file, runId);
   writer.begin();
@@ -53,4 +48,13 @@ export function openReport(path: string, runId: string): OpenReport {
       file.abandon();
     },
   };
+}
+
+/** @returns the format. @throws TrueupError `invalid_argument`: the name asks for none that is known */
+export function refuseName(path: string): ReportFormat {
+  const format = formatOf(path);
+  if (format !== undefined) return format;
+  throw new TrueupError('invalid_argument', `${path} is no name of a report`, {
+    hint: `Let it end with ${FORMATS.map((one) => `.${one}`).join(', ')}.`,
+  });
 }

@@ -86,6 +86,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 function tiles({ counts, dryRun }: ReportRun, totals: Totals): Markup {
   const repaired = totals.states.get('repaired') ?? 0;
+  const toRepair = totals.states.get('found') ?? 0;
   const known = (value: number | undefined): string =>
     value === undefined ? 'unknown' : grouped(String(value));
   const inSync = counts === null ? undefined : Math.max(counts.checked - counts.drifted, 0);
@@ -104,7 +105,7 @@ function tiles({ counts, dryRun }: ReportRun, totals: Totals): Markup {
     </div>
     <div>
       <dt>${dryRun ? 'Caches to repair' : 'Caches repaired'}</dt>
-      <dd>${known(dryRun ? (totals.states.get('found') ?? 0) : repaired)}</dd>
+      <dd>${known(dryRun ? toRepair : repaired)}</dd>
     </div>
     <div>
       <dt>Findings left</dt>
@@ -117,7 +118,7 @@ function tiles({ counts, dryRun }: ReportRun, totals: Totals): Markup {
   </dl>`;
 }
 
-function coins(run: ReportRun, { corrected }: Totals): Markup {
+function coins(run: ReportRun, { corrected, findings }: Totals): Markup {
   if (corrected.length === 0) return html``;
   const shown = corrected.find(({ name }) => name === 'profile.balance');
   const held = corrected.find(({ name }) => name === 'wallet.balance');
@@ -131,7 +132,12 @@ function coins(run: ReportRun, { corrected }: Totals): Markup {
         </p>`;
   return html`<h2>Coins ${run.dryRun ? 'to be corrected' : 'corrected'}</h2>
     ${sentence(held, 'Wallet balances')} ${sentence(shown, 'Balances that users are shown')}
-    ${groupsChart(corrected, { caption: 'By cache. One user can count in several lines.', head: 'Cache', name: cacheName })}`;
+    ${
+      // Where all was repaired this is what stands below, of all findings.
+      corrected.reduce((sum, group) => sum + group.findings, 0) === findings
+        ? null
+        : groupsChart(corrected, { caption: 'By cache', head: 'Cache', name: cacheName })
+    }`;
 }
 
 function charts(totals: Totals): Markup {
@@ -139,7 +145,7 @@ function charts(totals: Totals): Markup {
   return html`<h2>Drift by cause</h2>
     ${groupsChart(totals.causes, { caption: 'Why caches differed', head: 'Cause', name: (cause) => causeWords(cause as Cause) })}
     <h2>Drift by cache</h2>
-    ${groupsChart(totals.parts, { caption: 'Which caches differed', head: 'Cache', name: cacheName })}
+    ${groupsChart(totals.parts, { caption: 'Which caches differed; one user can count in several lines', head: 'Cache', name: cacheName })}
     <h2>Size of the differences</h2>
     ${sizesChart(totals.sizes, totals.unsized)}`;
 }
@@ -176,7 +182,9 @@ function lists({ largest, review, left, skipped }: Totals): Markup {
 function facts(run: ReportRun): Markup {
   const seconds =
     run.finishedAt === null ? null : (run.finishedAt.getTime() - run.startedAt.getTime()) / 1000;
-  const options = Object.entries(run.options).filter(([, value]) => value !== null);
+  const options = Object.entries(run.options).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
   const rows: readonly (readonly [string, string | Markup])[] = [
     ['Started', time(run.startedAt)],
     [

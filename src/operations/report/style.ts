@@ -11,7 +11,7 @@ body { margin: 0 auto; padding: 2rem 1.25rem 3rem; max-width: 68rem; background:
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem; }
 h2 { font-size: 1.2rem; margin: 2.25rem 0 .5rem; }
-p { margin: .4rem 0; max-width: 46rem; }
+p { margin: .4rem 0; max-width: 54rem; }
 .soft { color: var(--soft); }
 .verdict { font-size: 1.1rem; margin: 1.1rem 0; padding: .7rem 1rem; border-left: 5px solid var(--good);
   background: var(--panel); max-width: none; }
@@ -27,7 +27,7 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding: .2rem 0 .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; border-bottom: 2px solid var(--line); }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; } tbody th.n { width: 1%; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .wide { min-width: 12rem; overflow-wrap: anywhere; }
 td.id { overflow-wrap: anywhere; min-width: 5rem; }
@@ -40,5 +40,6 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .6r
     --good: #000; --bad: #000; --warn: #000; }
   body { max-width: none; padding: 0; font-size: 10pt; } .scroll { overflow: visible; }
   table { font-size: 8.5pt; } thead { display: table-header-group; } tr, dl.tiles div { break-inside: avoid; }
+  dl.tiles { grid-template-columns: repeat(6, 1fr); gap: .4rem; } dl.tiles dd { font-size: 1.1rem; }
   h2 { break-after: avoid; } svg.bar rect { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 `);
