@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
 import { CAUSES } from '../../core/evidence.js';
 import { TrueupError } from '../../core/errors.js';
@@ -8,7 +8,7 @@ import * as statements from './plan-statements.js';
 
 /**
  * The form of a plan: JSON Lines. First where it was made, then a line for each drifted wallet, at last
- * what they add up to and the SHA-256 of every byte before. The checksum tells of mistakes and of files
+ * what they add up to and the SHA-256 of every byte before it. The checksum tells of mistakes and of files
  * that were cut; it is no signature, and needs none: a plan says what may be repaired, never to what.
  */
 
@@ -68,6 +68,17 @@ export type PlanHeader = Readonly<z.infer<typeof header>>;
 export type PlanFinding = Readonly<z.infer<typeof finding>>;
 export type PlanWallet = Readonly<z.infer<typeof wallet>>;
 export type PlanEnd = Readonly<z.infer<typeof end>>;
+
+/**
+ * The last line.
+ *
+ * @param hash of all lines before
+ * @param totals as JSON, without its last brace
+ */
+export function endLine(hash: Hash, totals: string): string {
+  const checksum = hash.copy().update(totals).digest('hex');
+  return `${totals},"checksum":"${checksum}"}\n`;
+}
 
 /** Where a plan is made, or is about to be applied. */
 export type PlanPlace = Pick<PlanHeader, 'ledger' | 'mapping' | 'database' | 'server'> & {

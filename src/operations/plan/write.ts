@@ -8,7 +8,14 @@ import type { ReconcileSummary } from '../../reconcile/summary.js';
 import { VERSION } from '../../version.js';
 import { WholeFile } from '../file.js';
 import type { LiveReport } from '../report/live.js';
-import { PLAN_VERSION, placeOf, type PlanEnd, type PlanHeader, type PlanWallet } from './format.js';
+import {
+  endLine,
+  PLAN_VERSION,
+  placeOf,
+  type PlanEnd,
+  type PlanHeader,
+  type PlanWallet,
+} from './format.js';
 
 /**
  * Begins the plan of a dry run that is about to start.
@@ -79,12 +86,11 @@ class PlanWriter {
 
   complete({ checked, incomplete }: ReconcileSummary): void {
     this.#endWallet();
-    const end: PlanEnd = {
+    const totals: Omit<PlanEnd, 'checksum'> = {
       ...{ type: 'end', checked, wallets: this.#wallets, findings: this.#findings },
       ...{ repairable: this.#repairable, largestDelta: String(this.#largest), incomplete },
-      checksum: this.#hash.copy().digest('hex'),
     };
-    this.#file.write(`${JSON.stringify(end)}\n`);
+    this.#file.write(endLine(this.#hash, JSON.stringify(totals).slice(0, -1)));
     this.#file.complete();
   }
 

@@ -65,7 +65,7 @@ export function sizesChart(sizes: readonly SizeClass[], unsized: number): Markup
       </caption>
       <thead>
         <tr>
-          <th scope="col">Difference</th>
+          <th scope="col" class="n">Difference</th>
           <th scope="col">Share</th>
           <th scope="col" class="n">Findings</th>
         </tr>
