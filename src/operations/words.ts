@@ -43,3 +43,8 @@ export function percent(ratio: number): string {
   const cut = Math.floor(ratio * 1000 + 1e-9) / 10;
   return `${cut.toFixed(Number.isInteger(cut) ? 0 : 1)} %`;
 }
+
+/** As a shell takes it for one word. */
+export function shellWord(word: string): string {
+  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

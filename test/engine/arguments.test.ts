@@ -47,6 +47,8 @@ const TAKES_OBJECT: Readonly<Record<string, readonly string[]>> = {
   explain: [],
   activity: [],
   postOpeningBalances: [],
+  writeReport: [],
+  applyPlan: [],
 };
 
 /** Methods whose first argument is the name of something. */

@@ -139,6 +139,7 @@ const WRITES: readonly (readonly [string, Call])[] = [
   ['syncProfileByUserId', (trueup) => trueup.syncProfileByUserId('ada')],
   ['recomputeLifetimeEarnings', (trueup) => trueup.recomputeLifetimeEarnings('1')],
   ['reconcile', (trueup) => trueup.reconcile({ all: true })],
+  ['applyPlan', (trueup) => trueup.applyPlan({ file: 'no plan' })],
   ['heal', (trueup) => trueup.heal()],
   ['installSync', (trueup) => trueup.installSync()],
   ['removeSync', (trueup) => trueup.removeSync()],

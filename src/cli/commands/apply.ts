@@ -1,7 +1,7 @@
 import { openTrueup, type ApplySummary, type ExitStatus } from '../../index.js';
 import { interruptible } from '../interrupt.js';
 import { listeners } from '../listeners.js';
-import { quoted } from '../output.js';
+import { count, shellWord } from '../../operations/words.js';
 import { progressView } from '../progress.js';
 import type { ReconcileFlags } from '../reconcile-options.js';
 import { print, say, toTrueupOptions } from '../shared.js';
@@ -54,10 +54,10 @@ function verdict(summary: ApplySummary): string {
     ...(incomplete === null && left + changed + skipped + errors === 0
       ? [dryRun ? 'there is nothing to repair' : 'all that was planned was repaired']
       : []),
-    ...(!dryRun && left > 0 ? [`${String(left)} findings were left as they are`] : []),
-    ...(changed > 0 ? [`${String(changed)} wallets are not as planned, and were left`] : []),
-    ...(skipped > 0 ? [`${String(skipped)} wallets were locked, and left: apply it again`] : []),
-    ...(dryRun && left > 0 ? [`${String(left)} findings are as planned`] : []),
+    ...(!dryRun && left > 0 ? [`${count(left, 'finding')} left as found`] : []),
+    ...(changed > 0 ? [`${count(changed, 'wallet')} not as planned, and left`] : []),
+    ...(skipped > 0 ? [`${count(skipped, 'wallet')} locked, and left: apply it again`] : []),
+    ...(dryRun && left > 0 ? [`${count(left, 'finding')} as planned`] : []),
     ...(dryRun ? ['dry run: nothing was changed'] : []),
     ...(incomplete === 'interrupted' ? ['incomplete: interrupted'] : []),
   ];
@@ -70,8 +70,8 @@ function nextCommand(
   file: string,
   config: string | undefined,
 ): string | undefined {
-  const named = config === undefined ? '' : ` --config ${quoted(config)}`;
+  const named = config === undefined ? '' : ` --config ${shellWord(config)}`;
   if (dryRun || incomplete === null) return undefined;
   if (rail !== null) return `To repair all the same:\n  ${rail.override}${named}`;
-  return `It goes on with:\n  trueup reconcile --apply ${quoted(file)}${named}`;
+  return `It goes on with:\n  trueup reconcile --apply ${shellWord(file)}${named}`;
 }

@@ -12,6 +12,7 @@ import { noticeGaps } from '../../sync/gaps.js';
 import { VERSION } from '../../version.js';
 import type { ApplySummary, CheckedApplyOptions } from './apply-model.js';
 import { Applier } from './applier.js';
+import { shellWord } from '../words.js';
 import { placeOf, refuseForeign } from './format.js';
 import * as statements from './plan-statements.js';
 import { ofRecord } from '../report/live.js';
@@ -114,7 +115,7 @@ async function follow(run: Run): Promise<ApplySummary> {
         });
   const applier = new Applier(run);
   if (verdict !== null && !options.dryRun) {
-    const override = `trueup reconcile --apply ${options.file} ${verdict.override}`;
+    const override = `trueup reconcile --apply ${shellWord(options.file)} ${verdict.override}`;
     return summaryOf(run, applier, 'rail', { ...verdict, override });
   }
   let batch: Parameters<Applier['apply']>[0][number][] = [];
