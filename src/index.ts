@@ -23,6 +23,24 @@ export { CHECK_IDS, CHECKS, isCheckId, type CheckId } from './doctor/catalogue.j
 export type { DoctorFinding, DoctorOptions, DoctorReport, Level } from './doctor/model.js';
 export { EXIT } from './core/exit.js';
 export type { ExitStatus } from './core/exit.js';
+export type { ReportRequest } from './engine/health.js';
+export type { ApplyOptions, ApplySummary } from './operations/plan/apply-model.js';
+export { FORMATS, formatOf, type ReportFormat, type ReportRun } from './operations/report/model.js';
+export type {
+  LastSuccess,
+  OpenFindings,
+  Review,
+  RunCounts,
+  RunState,
+  RunUnderWay,
+  Status,
+  StatusOptions,
+  StatusProblem,
+  StatusRun,
+  Verified,
+  Waiting,
+  WatermarkHolder,
+} from './operations/status/model.js';
 export { REFUSAL_CODES, REFUSAL_MEANINGS } from './core/posting/refusals.js';
 export type { Refusal, RefusalCode } from './core/posting/refusals.js';
 export type {

@@ -1,22 +1,15 @@
 import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
+import { causePhrase, FIELD_NAMES } from '../core/phrases.js';
+import { shellWord } from '../operations/words.js';
 import type {
   ReconcilePause,
   ReconcileProblem,
   ReconcileSummary,
   ReconcileWarning,
 } from '../index.js';
-import { causePhrase } from './causes.js';
 
 /** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
-
-/** Fields as people call them. */
-export const FIELD_NAMES = {
-  balance: 'balance',
-  lifetimeEarnings: 'lifetime earnings',
-  pendingBalance: 'pending balance',
-  balanceAfter: 'balance after',
-} as const;
 
 /** `user 1  profile balance 0 -> 494  repaired  (entry 7 was missed)` */
 export function findingLine(finding: Finding): string {
@@ -135,16 +128,11 @@ export function nextCommand(
   config: string | undefined,
 ): string | undefined {
   if (summary.dryRun || summary.incomplete === null) return undefined;
-  const named = config === undefined ? '' : ` --config ${quoted(config)}`;
+  const named = config === undefined ? '' : ` --config ${shellWord(config)}`;
   if (summary.rail !== null) {
     return `To repair all the same (see first what drifted, with --dry-run):\n  ${summary.rail.override}${named}`;
   }
   return `It goes on where it stopped with:\n  trueup reconcile --resume ${summary.runId}${named}`;
-}
-
-/** As a shell takes it for one word. */
-function quoted(word: string): string {
-  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /**

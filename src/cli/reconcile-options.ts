@@ -1,5 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import {
+  FORMATS,
+  formatOf,
   MAX_BATCH_SIZE,
   MAX_CYCLE,
   MAX_JOBS,
@@ -41,6 +43,9 @@ export interface ReconcileFlags extends CommonOptions, RunFlags, AlertOptions {
   readonly dryRun?: boolean;
   readonly limit?: number;
   readonly unattended?: boolean;
+  readonly report?: string;
+  readonly plan?: string;
+  readonly apply?: string;
   readonly failOnDrift?: boolean;
   readonly json?: boolean;
   readonly verbose?: boolean;
@@ -97,7 +102,19 @@ function withRailFlags(command: Command): Command {
 
 /** Adds the flags of `trueup reconcile`. */
 export function withReconcileFlags(command: Command): Command {
-  const selecting = command
+  return withAlertOptions(withFileFlags(withRunFlags(withSelectionFlags(command))))
+    .option(
+      '--unattended',
+      'nobody watches: repair 5% of the wallets at most, or 100, and nothing by more than 100 coins',
+    )
+    .option('--fail-on-drift', 'exit with 2 for repaired drift too')
+    .option('--json', 'JSON Lines on stdout')
+    .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
+    .option('--quiet', 'no progress');
+}
+
+function withSelectionFlags(command: Command): Command {
+  return command
     .option('--all', 'every wallet')
     .option(
       '--since-checkpoint',
@@ -111,15 +128,20 @@ export function withReconcileFlags(command: Command): Command {
     .option('--resume [run]', 'go on with a run that has stopped (default: the last one)')
     .option('--dry-run', 'report only; needs no right but SELECT')
     .option('--limit <n>', 'look at so many wallets at most', positiveInteger);
-  return withAlertOptions(withRunFlags(selecting))
+}
+
+function withFileFlags(command: Command): Command {
+  return command
     .option(
-      '--unattended',
-      'nobody watches: repair 5% of the wallets at most, or 100, and nothing by more than 100 coins',
+      '--report <file>',
+      'write a report of the run: .html, a page for people; .csv or .json, every finding',
+      reportFile,
     )
-    .option('--fail-on-drift', 'exit with 2 for repaired drift too')
-    .option('--json', 'JSON Lines on stdout')
-    .option('--verbose', 'in a pipe: a line of progress for every 100 wallets')
-    .option('--quiet', 'no progress');
+    .option('--plan <file>', 'write what would be repaired; implies --dry-run')
+    .option(
+      '--apply <file>',
+      'repair what a plan says, wallet by wallet, where it is exactly as planned',
+    );
 }
 
 /** Turns the flags of every run into options of the library. */
@@ -142,9 +164,11 @@ export function toReconcileOptions(
   userIds: readonly string[],
 ): ReconcileOptions {
   const { all, sinceCheckpoint, resume, dryRun, limit, unattended, failOnDrift } = flags;
+  const { report, plan } = flags;
   return {
     ...{ all, sinceCheckpoint, resume, dryRun, limit, unattended, failOnDrift },
     ...toRunOptions(flags),
+    ...{ report, plan },
     userIds: userIds.length === 0 ? undefined : userIds,
   };
 }
@@ -163,8 +187,15 @@ export function checkFlags(flags: ReconcileFlags, command: Command): void {
   if (flags.cycle !== undefined && flags.sinceCheckpoint !== true && flags.resume === undefined) {
     command.error('error: --cycle goes with --since-checkpoint');
   }
-  if (flags.resume !== undefined && flags.dryRun === true) {
-    command.error('error: a dry run cannot be resumed: leave out --dry-run or --resume');
+  if (flags.apply !== undefined) {
+    const stranger = NOT_WITH_APPLY.find((name) => flags[name] !== undefined);
+    if (stranger === undefined) return;
+    const flag = stranger.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    command.error(`error: --apply repairs what its plan says: leave out --${flag}`);
+  }
+  if (flags.resume !== undefined && isDryRun(flags)) {
+    const dry = flags.plan === undefined ? '--dry-run' : '--plan (which makes a dry run)';
+    command.error(`error: a dry run cannot be resumed: leave out ${dry} or --resume`);
   }
   const alerting = flags.alertWebhook !== undefined || flags.alertCommand !== undefined;
   if (alerting && flags.unattended !== true) {
@@ -182,6 +213,34 @@ function cycle(text: string): number {
   const seconds = duration(text);
   if (seconds <= MAX_CYCLE) return seconds;
   throw new InvalidArgumentError('Give a time of ten years at most.');
+}
+
+/** What says which wallets, or how they are looked at: a plan says that. */
+const NOT_WITH_APPLY = [
+  ...([
+    'all',
+    'sinceCheckpoint',
+    'cycle',
+    'userId',
+    'resume',
+    'plan',
+    'batchSize',
+    'jobs',
+    'limit',
+  ] as const),
+];
+
+/** Nothing is written but the files that were asked for. */
+export function isDryRun({ dryRun, plan }: ReconcileFlags): boolean {
+  return dryRun === true || plan !== undefined;
+}
+
+/** Reads the name of a report. */
+export function reportFile(name: string): string {
+  if (formatOf(name) !== undefined) return name;
+  throw new InvalidArgumentError(
+    `Let its name end with ${FORMATS.map((format) => `.${format}`).join(', ')}.`,
+  );
 }
 
 /** Reads a part: `5%` or `0.05`. */

@@ -1,5 +1,5 @@
 import type { Run, RunDetails, UndoLeft, UndoSummary } from '../index.js';
-import { FIELD_NAMES } from './output.js';
+import { FIELD_NAMES } from '../core/phrases.js';
 
 /** How runs on record read. Text out, nothing is printed here. */
 

@@ -1,6 +1,5 @@
+import { causePhrase, FIELD_NAMES, moment } from '../core/phrases.js';
 import type { BalanceStory, WalletStory } from '../index.js';
-import { causePhrase, moment } from './causes.js';
-import { FIELD_NAMES } from './output.js';
 
 /** How the story of a balance reads. Text out, nothing is printed here. */
 

@@ -18,6 +18,8 @@ export const ERROR_MEANINGS = {
   embedded_failed: 'The embedded PostgreSQL could not be installed, started or joined.',
   entry_not_found: 'There is no such entry in the ledger.',
   feature_off: 'What was asked for needs a column or a part that the mapping does not name.',
+  file_unreadable: 'The file does not exist, or cannot be read.',
+  file_unwritable: 'The file could not be written, or its folder does not exist.',
   invalid_argument: 'An argument has a value that is not allowed.',
   mapping_mismatch:
     'The mapping names something that the database does not have, or not like this.',
@@ -27,6 +29,10 @@ export const ERROR_MEANINGS = {
     'The connection was lost at the commit, and it cannot be found out whether it happened.',
   overloaded: 'Too many postings wait already; nothing of the call was accepted.',
   permission_denied: 'The database role lacks a right that the command needs.',
+  plan_altered: 'The plan is not as it was written: its checksum or its totals are others.',
+  plan_foreign: 'The plan was made for another ledger, mapping, database or server.',
+  plan_invalid: 'The file is no plan, or one of another version.',
+  plan_truncated: 'The end of the plan is missing.',
   read_only: 'This Trueup was opened with readOnly, and the call would write.',
   run_changed:
     'The run cannot be resumed: its selection, mapping or triggers are not what they were.',

@@ -8,7 +8,7 @@ import { operate, type Operation } from '../operations/operate.js';
 import type { ReconcileOptions } from '../reconcile/options.js';
 import type { AtEnd, ReconcileSummary } from '../reconcile/summary.js';
 import type { NightlyRequest } from '../operations/schedule/slot-run.js';
-import { Runs } from './runs.js';
+import { Health } from './health.js';
 import {
   ALERTS,
   checkOperateOptions,
@@ -49,7 +49,7 @@ function isFailure(error: unknown): boolean {
 /** What keeps a platform's ledger right night after night: runs on a schedule, and alerts. */
 export abstract class Operations<
   Events extends Record<keyof Events, unknown[]>,
-> extends Runs<Events> {
+> extends Health<Events> {
   readonly #operations = new Set<Operation>();
 
   /** Finds every cache that differs from the ledger and repairs it, or only reports it. */

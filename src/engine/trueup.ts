@@ -9,6 +9,7 @@ import type { Database } from '../postgres/database.js';
 import { type HealResult } from '../reconcile/heal.js';
 import { Healer } from '../reconcile/healer.js';
 import { checkOptions, type ReconcileOptions } from '../reconcile/options.js';
+import { withFiles } from '../operations/files.js';
 import { reconcile } from '../reconcile/run.js';
 import type { ReconcileSummary } from '../reconcile/summary.js';
 import { Carrier } from '../sync/carrier.js';
@@ -16,9 +17,9 @@ import type { CarryResult } from '../sync/carry.js';
 import type { RaisedAlert } from '../operations/alerts/raise.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
-import { Operations } from './operations.js';
 import type { ListenerFailure } from './events.js';
 import { Gate } from './gate.js';
+import { Operations } from './operations.js';
 import type { ReadSource } from './reads.js';
 import type { ChangeSource } from './settings.js';
 import { Within, type TransactionClient } from './within.js';
@@ -167,16 +168,21 @@ export class Trueup extends Operations<TrueupEvents> {
     return new Within(client, { mapping: this.mapping, gate: this.#gate, most: this.#most });
   }
 
-  /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
+  /**
+   * Finds every cache that differs from the ledger and repairs it, or only reports it; with `report` and
+   * `plan` it writes files of what it found.
+   */
   override async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
     const { onFinding, ...checked } = checkOptions(options);
     const tell = (finding: Finding): void => {
       this.tell('drift', finding);
       onFinding?.(finding);
     };
-    const run = ({ database, mapping }: ReadSource): Promise<ReconcileSummary> =>
-      this.raising(mapping.ledger.table.quoted, checked, (atEnd) =>
-        reconcile(database, mapping, { ...checked, onFinding: tell }, VERSION, atEnd),
+    const run = (source: ReadSource): Promise<ReconcileSummary> =>
+      this.raising(source.mapping.ledger.table.quoted, checked, (atEnd) =>
+        withFiles(source, { ...checked, onFinding: tell }, (told) =>
+          reconcile(source.database, source.mapping, told, VERSION, atEnd),
+        ),
       );
     return checked.dryRun ? this.ask(run) : this.change(run);
   }

@@ -51,6 +51,10 @@ export interface ReconcileOptions extends PaceOptions {
   readonly keepFindings?: number | undefined;
   /** Nobody watches: repair 5% of the wallets at most, or 100, unless maxRepairRatio says otherwise. */
   readonly unattended?: boolean | undefined;
+  /** Writes a report into this file: `.html`, `.csv` or `.json`. */
+  readonly report?: string | undefined;
+  /** Writes what would be repaired into this file, for `applyPlan`. It makes the run a dry run. */
+  readonly plan?: string | undefined;
   /** Exit status 2 for drift even where all of it was repaired. */
   readonly failOnDrift?: boolean | undefined;
   /** Stops the run after the batch under way. */
@@ -122,6 +126,8 @@ const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   reviewOver: readPositiveCoins,
   keepFindings: readWhole(0, Number.MAX_SAFE_INTEGER),
   unattended: readFlag,
+  report: readText,
+  plan: readText,
   failOnDrift: readFlag,
   signal: readSignal,
   onFinding: readFunction,
@@ -136,12 +142,14 @@ function readResume(value: unknown, name: string, whose: string): boolean | stri
   return typeof value === 'boolean' ? value : readText(value, name, whose);
 }
 
-function readPart(value: unknown, name: string, whose: string): number {
+/** A part of a whole, 0 to 1. @throws TrueupError `invalid_argument` */
+export function readPart(value: unknown, name: string, whose: string): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw wrong(`${name} of ${whose} has to be a number from 0 to 1, not ${show(value)}`);
 }
 
-function readPositiveCoins(value: unknown, name: string, whose: string): bigint {
+/** Coins from zero up. @throws TrueupError `invalid_argument` */
+export function readPositiveCoins(value: unknown, name: string, whose: string): bigint {
   const coins = readCoins(value, name, whose);
   if (coins >= 0n) return coins;
   throw wrong(`${name} of ${whose} cannot be below zero`);
@@ -189,7 +197,11 @@ export function checkOptions(given: ReconcileOptions): CheckedOptions {
       'Choose all, sinceCheckpoint, or name some users.',
     );
   }
-  if (resuming && options.dryRun === true) {
+  if (options.plan !== undefined && options.dryRun === false) {
+    throw invalid('a plan is made by a dry run', 'Leave dryRun or plan out.');
+  }
+  const dryRun = options.dryRun ?? options.plan !== undefined;
+  if (resuming && dryRun) {
     throw invalid(
       'a dry run is not on record, so none can be resumed',
       'Leave dryRun or resume out.',
@@ -201,7 +213,7 @@ export function checkOptions(given: ReconcileOptions): CheckedOptions {
   const { maxDelta, reviewOver, ...others } = options;
   return {
     ...others,
-    dryRun: options.dryRun ?? false,
+    dryRun,
     jobs: options.jobs ?? 1,
     sinceCheckpoint: options.sinceCheckpoint ?? false,
     maxDelta: maxDelta === undefined ? undefined : BigInt(maxDelta),

@@ -41,6 +41,8 @@ export interface RepairOptions {
   readonly tiers?: Tiers | null;
   /** Breaks in running balances that detection has seen, by wallet. */
   readonly breaks?: ReadonlyMap<string, CacheComparison>;
+  /** What is done with wallets that are locked; default: {@link repairHeld}. It may be done again. */
+  readonly repair?: (session: Queryable, walletIds: readonly string[]) => Promise<readonly (readonly Finding[])[]>;
   /** Called at the stages of the transaction, for tests that end the process there. */
   readonly reach?: (stage: Failpoint) => void;
 }
@@ -108,7 +110,10 @@ async function repairUnderLock(
   const held = new Set(locked);
   const free = held.size === 0 ? walletIds : walletIds.filter((id) => !held.has(id));
   if (free.length === 0) return { ...NOTHING, locked };
-  const repaired = await repairHeld(session, mapping, free, options);
+  const repaired =
+    options.repair === undefined
+      ? await repairHeld(session, mapping, free, options)
+      : { found: await options.repair(session, free) };
   options.reach?.('before_commit');
   return { ...NOTHING, ...repaired, locked };
 }

@@ -47,6 +47,8 @@ const TAKES_OBJECT: Readonly<Record<string, readonly string[]>> = {
   explain: [],
   activity: [],
   postOpeningBalances: [],
+  writeReport: [],
+  applyPlan: [],
 };
 
 /** Methods whose first argument is the name of something. */
@@ -59,6 +61,7 @@ const ELSEWHERE = [
   ...['openWallet', 'heal', 'setWalletLimits', 'within'], // below
   ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
   ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
+  ...['status', 'metrics'], // test/operations/status.test.ts
   'wakeCarrier',
   ...[
     'close',

@@ -139,6 +139,7 @@ const WRITES: readonly (readonly [string, Call])[] = [
   ['syncProfileByUserId', (trueup) => trueup.syncProfileByUserId('ada')],
   ['recomputeLifetimeEarnings', (trueup) => trueup.recomputeLifetimeEarnings('1')],
   ['reconcile', (trueup) => trueup.reconcile({ all: true })],
+  ['applyPlan', (trueup) => trueup.applyPlan({ file: 'no plan' })],
   ['heal', (trueup) => trueup.heal()],
   ['installSync', (trueup) => trueup.installSync()],
   ['removeSync', (trueup) => trueup.removeSync()],
@@ -159,6 +160,8 @@ const READS: readonly (readonly [string, Call])[] = [
   ['planSync', (trueup) => trueup.planSync()],
   ['doctor', (trueup) => trueup.doctor()],
   ['syncStatus', (trueup) => trueup.syncStatus()],
+  ['status', (trueup) => trueup.status()],
+  ['metrics', (trueup) => trueup.metrics()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 

@@ -2,25 +2,17 @@ import type { Command } from 'commander';
 import { openTrueup, type AlertHooks, type ExitStatus, type Trueup } from '../../index.js';
 import { checkOperating, hooksFrom } from '../alert-options.js';
 import { interruptible } from '../interrupt.js';
-import {
-  errorLines,
-  findingJson,
-  findingLine,
-  nextCommand,
-  problemJson,
-  problemLine,
-  summaryJson,
-  summaryLines,
-  waitingLines,
-  warningLine,
-} from '../output.js';
+import { listeners } from '../listeners.js';
+import { errorLines, nextCommand, summaryJson, summaryLines } from '../output.js';
 import { progressView } from '../progress.js';
 import {
   checkFlags,
+  isDryRun,
   toReconcileOptions,
   withReconcileFlags,
   type ReconcileFlags,
 } from '../reconcile-options.js';
+import { runApply } from './apply.js';
 import { print, say, toTrueupOptions, withCommonOptions } from '../shared.js';
 import { withStdin } from '../stdin.js';
 
@@ -45,6 +37,10 @@ export function addReconcile(program: Command, setStatus: (status: ExitStatus) =
     .action(async (flags: ReconcileFlags, command: Command) => {
       checkFlags(flags, command);
       if (flags.unattended === true) checkOperating({ alerts: hooksFrom(flags) }, command);
+      if (flags.apply !== undefined) {
+        setStatus(await runApply(flags, flags.apply));
+        return;
+      }
       const users = await withStdin(flags.userId ?? []);
       if ((flags.userId ?? []).length > 0 && users.length === 0) {
         command.error('error: stdin holds no id of a user');
@@ -57,11 +53,10 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
   const { signal, release } = interruptible();
   const quiet = flags.quiet ?? false;
   const view = progressView(process.stderr, { verbose: flags.verbose ?? false, quiet });
-  const waitingLine = waitingLines();
   const json = flags.json ?? false;
   const trueup = await openTrueup({
     ...toTrueupOptions(flags),
-    readOnly: flags.dryRun ?? false,
+    readOnly: isDryRun(flags),
     healer: false,
     maxConnections: Math.max(LEAST_CONNECTIONS, (flags.jobs ?? 1) + OTHER_CONNECTIONS),
     applicationName: 'trueup reconcile',
@@ -70,29 +65,7 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
     const summary = await trueup.reconcile({
       ...toReconcileOptions(flags, users),
       signal,
-      onFinding: (finding) => {
-        view.clear();
-        print(json ? findingJson(finding) : findingLine(finding));
-      },
-      onProblem: (problem) => {
-        view.clear();
-        if (json) print(problemJson(problem));
-        else say(problemLine(problem));
-      },
-      onWarning: (warning) => {
-        view.clear();
-        say(warningLine(warning));
-      },
-      onProgress: (progress) => {
-        view.update(progress);
-      },
-      onPause: (pause) => {
-        view.pause(pause.reason);
-        const line = quiet ? undefined : waitingLine(pause);
-        if (line === undefined) return;
-        view.clear();
-        say(line);
-      },
+      ...listeners(view, { json, quiet }),
     });
     view.finish();
     print(json ? summaryJson(summary) : summaryLines(summary));

@@ -1,3 +1,5 @@
+import { csvNumber, csvText } from '../../core/csv.js';
+
 /** A statement of account as text: CSV, or JSON Lines. */
 
 /** The balance before the first entry, or after the last. */
@@ -71,21 +73,8 @@ function csvLine(line: Line): string {
           line.balance.toString(),
           csvText(line.reason),
           csvText(line.note),
-          NUMBER.test(line.entryId) ? line.entryId : csvText(line.entryId),
+          csvNumber(line.entryId),
         ]
       : [date, line.type, '', line.balance.toString(), '', '', ''];
   return `${fields.join(',')}\n`;
-}
-
-/** A spreadsheet would take text that begins like this for a formula, and run it. */
-const FORMULA = /^[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/;
-/** The id of an entry may be a negative number, which is no formula. */
-const NUMBER = /^-?[0-9]+$/;
-const NEEDS_QUOTES = /[",\r\n]/;
-
-/** Text as a field (RFC 4180); an apostrophe before what looks like a formula makes it text. */
-function csvText(text: string | null): string {
-  if (text === null) return '';
-  const safe = FORMULA.test(text) ? `'${text}` : text;
-  return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

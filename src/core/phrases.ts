@@ -1,8 +1,27 @@
-import type { Evidence, Finding } from '../index.js';
+import type { Field } from './comparison.js';
+import type { Finding } from './drift.js';
+import type { Cause, Evidence } from './evidence.js';
 
-/** A cause as a phrase for people: what happened, and the most telling piece of its evidence. */
+/** Findings in words for people. Text out. */
 
-/** `direct write by django (gunicorn), 2026-01-31 12:00:05`; empty where nothing is known. */
+/** Fields as people call them. */
+export const FIELD_NAMES: Readonly<Record<Field, string>> = {
+  balance: 'balance',
+  lifetimeEarnings: 'lifetime earnings',
+  pendingBalance: 'pending balance',
+  balanceAfter: 'balance after',
+};
+
+/** A cause without its evidence: `entries were missed`. */
+export function causeWords(cause: Cause): string {
+  const words = phrase(cause, {});
+  return words === '' ? cause : words;
+}
+
+/**
+ * A cause and the most telling piece of its evidence.
+ * `direct write by django (gunicorn), 2026-01-31 12:00:05`; empty where nothing is known.
+ */
 export function causePhrase({ cause, evidence }: Pick<Finding, 'cause' | 'evidence'>): string {
   const others = (evidence.also ?? []).map((other) => other.replaceAll('_', ' '));
   const rest = evidence.unexplained;
@@ -69,6 +88,7 @@ function triggersAbsent({ gap }: Evidence): string {
 const NAMED = 4;
 
 function entries({ entries: named = [] }: Evidence, one: string, several: string): string {
+  if (named.length === 0) return `entries ${several}`;
   const ids = named.map(({ id }) => id).reverse();
   if (ids.length === 1) return `entry ${ids[0] ?? ''} ${one}`;
   if (ids.length > NAMED) return `entries ${ids[0] ?? ''} to ${ids.at(-1) ?? ''} ${several}`;

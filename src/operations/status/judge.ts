@@ -1,0 +1,129 @@
+import { EXIT, type ExitStatus } from '../../core/exit.js';
+import { ageWords, count, coinsWords } from '../words.js';
+import type { Status, StatusProblem, StatusRun } from './model.js';
+
+/** What is amiss with a ledger, from what is on record. Pure. */
+
+const RECONCILE = 'trueup reconcile --all';
+
+/** The gravest first, as everywhere: error, rail, drift, incomplete. */
+const PRECEDENCE: readonly ExitStatus[] = [EXIT.error, EXIT.rail, EXIT.drift, EXIT.incomplete];
+
+/** Everything of a status but the verdict. */
+export type Facts = Omit<Status, 'exitStatus' | 'problems'> & {
+  /** Findings that the last run left, and that are not on record one by one. */
+  readonly unrecorded: number;
+};
+
+/** @returns the problems, the gravest first, and the status that follows */
+export function judge(facts: Facts): Pick<Status, 'exitStatus' | 'problems'> {
+  const problems = [...ofLastRun(facts.lastRun), ...ofFindings(facts), ...ofAge(facts)].sort(
+    (one, other) => place(one) - place(other),
+  );
+  return { exitStatus: problems[0]?.exitStatus ?? EXIT.ok, problems };
+}
+
+function place({ exitStatus }: StatusProblem): number {
+  return PRECEDENCE.indexOf(exitStatus);
+}
+
+function ofLastRun(run: StatusRun | null): StatusProblem[] {
+  if (run === null) return [];
+  const because = run.error === null ? '' : `: ${run.error}`;
+  const more = `trueup report ${run.runId} report.html`;
+  if (run.state === 'failed') {
+    return [problem(EXIT.error, `the last run failed${because}`, RECONCILE)];
+  }
+  if (run.state === 'stopped' || run.exitStatus === EXIT.rail) {
+    return [
+      problem(
+        EXIT.rail,
+        `a safety rail stopped the last run before its first write${because}`,
+        more,
+      ),
+    ];
+  }
+  if (run.exitStatus === EXIT.error) {
+    const refused = count(run.counts?.errors ?? 0, 'wallet');
+    return [
+      problem(EXIT.error, `the database refused the repair of ${refused} in the last run`, more),
+    ];
+  }
+  const resume = 'trueup reconcile --resume';
+  if (run.state === 'abandoned') {
+    return [
+      problem(EXIT.incomplete, 'the last run ended without a word: its process is gone', resume),
+    ];
+  }
+  if (run.state === 'interrupted') {
+    return [problem(EXIT.incomplete, `the last run was interrupted${because}`, resume)];
+  }
+  return run.exitStatus === EXIT.incomplete ? [incomplete(run)] : [];
+}
+
+function incomplete({ counts }: StatusRun): StatusProblem {
+  const skipped = counts?.skipped ?? 0;
+  const what =
+    skipped > 0
+      ? `the last run skipped ${count(skipped, 'wallet')} that others held locked`
+      : `the last run did not look at every wallet (${counts?.incomplete ?? 'incomplete'})`;
+  return problem(EXIT.incomplete, what, RECONCILE);
+}
+
+function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem[] {
+  const left = open.filter(({ state }) => state === 'reported' || state === 'failed');
+  const critical = open.filter(({ state }) => state === 'critical');
+  const total = (of: Facts['open']): number => of.reduce((sum, one) => sum + one.findings, 0);
+  return [
+    ...(critical.length === 0
+      ? []
+      : [
+          problem(
+            EXIT.drift,
+            `CRITICAL: ${count(total(critical), 'finding')} of wallets whose ledger is below zero without overdraft`,
+            'trueup explain --wallet-id ID',
+          ),
+        ]),
+    ...(left.length === 0
+      ? []
+      : [
+          problem(
+            EXIT.drift,
+            `${count(total(left), 'finding')} could not be repaired`,
+            'trueup explain --wallet-id ID',
+          ),
+        ]),
+    ...(review.findings === 0
+      ? []
+      : [
+          problem(
+            EXIT.drift,
+            `waiting for approval by a person: ${count(review.findings, 'finding')} of ${coinsWords(review.coins)} in all`,
+            `trueup runs approve ${review.runs[0] ?? 'RUN'}`,
+          ),
+        ]),
+    ...(unrecorded === 0 || lastRun === null
+      ? []
+      : [
+          problem(
+            EXIT.drift,
+            `the last run left ${count(unrecorded, 'finding')} unrepaired`,
+            RECONCILE,
+          ),
+        ]),
+  ];
+}
+
+function ofAge({ lastSuccess, maxAge, underWay }: Facts): StatusProblem[] {
+  const meanwhile = underWay === null ? '' : '; a run is under way';
+  if (lastSuccess === null) {
+    return [problem(EXIT.incomplete, `no complete check is on record${meanwhile}`, RECONCILE)];
+  }
+  if (lastSuccess.age <= maxAge) return [];
+  const what = `the last complete check is ${ageWords(lastSuccess.age)} old, more than ${ageWords(maxAge)}`;
+  return [problem(EXIT.incomplete, `${what}${meanwhile}`, RECONCILE)];
+}
+
+function problem(exitStatus: ExitStatus, what: string, remedy: string | null): StatusProblem {
+  return { exitStatus, what, remedy };
+}
