@@ -26,7 +26,8 @@ export const CHECKS = {
   rule: 'A rule rewrites what is written to the table, before any trigger can see it.',
   sync_owner: 'The triggers work with the rights of their owner: without them entries fail.',
   unlogged: 'After a crash the server empties an unlogged table.',
-  row_security: 'Where policies hide rows, a check or a repair takes a part for the whole.',
+  row_security:
+    'Where policies would hide rows, checks and repairs are refused: a part is no ledger.',
   ledger_index: 'Without it every check and every repair reads the whole ledger.',
   ledger_numbers: 'Without it two entries of a wallet can get the same number.',
   ledger_keys: 'Without it the same idempotency key can post twice.',
