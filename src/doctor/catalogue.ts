@@ -16,7 +16,7 @@ export const CHECKS = {
   append_only:
     'An entry that is changed or deleted leaves its caches wrong, and nothing tells why.',
   partition:
-    'A statement trigger does not fire for rows that are written to another table of the tree.',
+    'A trigger of the whole does not fire for what is written to another table of the tree.',
   replica_setting: 'Sessions with this setting skip the triggers: what they write is not followed.',
   replica_roles:
     'These roles can make their sessions skip the triggers, and nobody else can see it.',
