@@ -42,7 +42,10 @@ export interface RepairOptions {
   /** Breaks in running balances that detection has seen, by wallet. */
   readonly breaks?: ReadonlyMap<string, CacheComparison>;
   /** What is done with wallets that are locked; default: {@link repairHeld}. It may be done again. */
-  readonly repair?: (session: Queryable, walletIds: readonly string[]) => Promise<readonly (readonly Finding[])[]>;
+  readonly repair?: (
+    session: Queryable,
+    walletIds: readonly string[],
+  ) => Promise<readonly (readonly Finding[])[]>;
   /** Called at the stages of the transaction, for tests that end the process there. */
   readonly reach?: (stage: Failpoint) => void;
 }
