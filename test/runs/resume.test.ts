@@ -95,6 +95,22 @@ describe('a run that was interrupted', () => {
     expect(countsOf(done)).toEqual(expected.counts);
   });
 
+  test('an error on the way is on record, and the run goes on all the same', async () => {
+    const expected = await undisturbed({ all: true, batchSize: 4 });
+    process.env['TRUEUP_FAILPOINT'] = 'before_commit:1=throw';
+    onTestFinished(() => {
+      delete process.env['TRUEUP_FAILPOINT'];
+    });
+    await expect(trueup.reconcile({ all: true, batchSize: 4 })).rejects.toThrow('failpoint');
+    expect(await db.rows('SELECT state, exit_status, error FROM trueup.runs')).toEqual([
+      { state: 'failed', exit_status: 1, error: 'failpoint before_commit:1' },
+    ]);
+    delete process.env['TRUEUP_FAILPOINT'];
+    const summary = await trueup.reconcile({ resume: true, batchSize: 4 });
+    expect(countsOf(summary)).toEqual(expected.counts);
+    expect(await drifted.records(summary.runId)).toEqual(expected.records);
+  });
+
   test('whatever happens between the two is looked at', async () => {
     const first = await interrupted({ all: true, batchSize: 4 });
     await db.run('UPDATE app.wallet SET balance = balance + 1 WHERE id IN (2, 5, 12)');

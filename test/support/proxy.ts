@@ -9,9 +9,9 @@ import { afterAll } from 'vitest';
 
 /**
  * What is done with a COMMIT, or with a statement that commits by itself. `before`: it never reaches the server. `after`: the server has
- * committed, and the answer is lost. `race`: it is passed on, and nobody waits for the answer.
+ * committed, and the answer is lost. `race`: it is passed on, and nobody waits for the answer. `none`: nothing.
  */
-export type Cut = 'before' | 'after' | 'race';
+export type Cut = 'before' | 'after' | 'race' | 'none';
 
 /** After so many turns of the event loop without a byte, a client has sent all that it wants to. */
 const QUIET_TURNS = 20;
@@ -51,10 +51,12 @@ export class Proxy {
   #counting = false;
   rounds = 0;
   url = '';
+  /** Where it is set, it is not COMMITs that are lost, but statements outside of transactions that hold this text. */
+  marked: string | undefined;
 
   private constructor(upstream: { readonly host: string; readonly port: number }) {
     this.#upstream = upstream;
-    this.#server = createServer((client) => {
+    this.#server = createServer({ noDelay: true }, (client) => {
       this.#connect(client);
     });
   }
@@ -130,6 +132,7 @@ export class Proxy {
     }
     new Link(client, server, {
       nextCut: () => this.#cuts.shift(),
+      marked: () => this.marked,
       isCounting: () => this.#counting,
       onRound: () => {
         this.rounds += 1;
@@ -140,6 +143,7 @@ export class Proxy {
 
 interface LinkOptions {
   readonly nextCut: () => Cut | undefined;
+  readonly marked: () => string | undefined;
   readonly isCounting: () => boolean;
   readonly onRound: () => void;
 }
@@ -181,7 +185,8 @@ class Link {
     if (this.#started && this.#answered && this.#options.isCounting()) this.#options.onRound();
     this.#answered = false;
     if (type === 'Q' || type === 'S') this.#owed += 1;
-    this.#cut = this.#commits(type, bytes) ? this.#options.nextCut() : undefined;
+    const cut = this.#commits(type, bytes) ? this.#options.nextCut() : undefined;
+    this.#cut = cut === 'none' ? undefined : cut;
     this.#aheadCut = type === 'S';
     if (this.#cut !== 'before') this.#server.write(bytes);
     if (this.#cut === 'before') this.#server.end();
@@ -194,6 +199,11 @@ class Link {
 
   /** COMMIT, or the Sync behind a statement that posts and is a transaction of its own. */
   #commits(type: string, bytes: Buffer): boolean {
+    const marked = this.#options.marked();
+    if (marked !== undefined) {
+      if (type === 'P') this.#ahead = bytes.includes(marked);
+      return type === 'S' && this.#ahead;
+    }
     if (type === 'Q') return bytes.toString('utf8', 5, bytes.length - 1) === 'COMMIT';
     // A Bind message names the portal (here without a name), then the statement.
     if (type === 'B') this.#ahead = bytes.toString('utf8', 6).startsWith('ahead ');
