@@ -7,7 +7,9 @@ import { addDoctor } from './commands/doctor.js';
 import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
+import { addRuns } from './commands/runs.js';
 import { addSync } from './commands/sync.js';
+import { addUndo } from './commands/undo.js';
 import { guardOutput } from './interrupt.js';
 import { errorLines } from './output.js';
 import { say } from './shared.js';
@@ -29,6 +31,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(--help shows what is possible)');
   addAdopt(program, setStatus);
   addReconcile(program, setStatus);
+  addRuns(program, setStatus);
+  addUndo(program, setStatus);
   addExplain(program, setStatus);
   addSync(program, setStatus);
   addDoctor(program, setStatus);

@@ -15,7 +15,7 @@ import { Carrier } from '../sync/carrier.js';
 import type { CarryResult } from '../sync/carry.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
-import { Care } from './care.js';
+import { Operations } from './operations.js';
 import type { ListenerFailure } from './events.js';
 import { Gate } from './gate.js';
 import type { ReadSource } from './reads.js';
@@ -49,7 +49,7 @@ interface Manner {
 }
 
 /** An open Trueup: one database, one mapping. */
-export class Trueup extends Care<TrueupEvents> {
+export class Trueup extends Operations<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
   readonly #carrier: Carrier | undefined;
