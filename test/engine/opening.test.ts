@@ -139,6 +139,9 @@ const WRITES: readonly (readonly [string, Call])[] = [
   ['syncProfileByUserId', (trueup) => trueup.syncProfileByUserId('ada')],
   ['recomputeLifetimeEarnings', (trueup) => trueup.recomputeLifetimeEarnings('1')],
   ['reconcile', (trueup) => trueup.reconcile({ all: true })],
+  ['steer', (trueup) => trueup.steer({ run: 'last', action: 'stop' })],
+  ['approve', (trueup) => trueup.approve({ run: 'last', all: true })],
+  ['undo', (trueup) => trueup.undo({ run: 'last' })],
   ['heal', (trueup) => trueup.heal()],
   ['installSync', (trueup) => trueup.installSync()],
   ['removeSync', (trueup) => trueup.removeSync()],
@@ -159,6 +162,7 @@ const READS: readonly (readonly [string, Call])[] = [
   ['planSync', (trueup) => trueup.planSync()],
   ['doctor', (trueup) => trueup.doctor()],
   ['syncStatus', (trueup) => trueup.syncStatus()],
+  ['runs', (trueup) => trueup.runs()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 

@@ -101,7 +101,7 @@ test('a statement that is canceled once costs nothing', async () => {
   const canceled = async (): Promise<void> => {
     for (let done = false; !done;) {
       done =
-        (await db.value<string>(
+        (await db.value(
           `SELECT count(*)::text FROM (SELECT pg_cancel_backend(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock') AS c`,
         )) !== '0';

@@ -8,6 +8,7 @@ import { lockUsers } from '../../reconcile/repair.js';
 import { finishRun, startRun } from '../../reconcile/statements.js';
 import { VERSION } from '../../version.js';
 import { findRun } from './find.js';
+import { placeOf, recordFailure } from './on-record.js';
 import * as statements from './undo-statements.js';
 import type { Changes, RepairedWallet, Undoing } from './undo-statements.js';
 
@@ -53,7 +54,8 @@ export interface UndoSummary {
 /** Wallets of one transaction. */
 const CHUNK = 1_000;
 
-const SETTINGS = { lock_timeout: '1s' } as const;
+/** It is the victim of every conflict: whoever stands behind it in the queue waits as well. */
+const SETTINGS = { lock_timeout: '250ms' } as const;
 
 /**
  * Gives caches back what a run had replaced, in the opposite direction through the same locks. A wallet
@@ -70,8 +72,13 @@ export async function undoRun(
   const began = performance.now();
   const run = await findRun(database, mapping, request.run);
   const undo = new Undo(database, mapping, { ...request, run: run.runId });
-  const interrupted = await undo.walk();
-  return undo.end(interrupted, Math.round(performance.now() - began) / 1_000);
+  try {
+    const interrupted = await undo.walk();
+    return await undo.end(interrupted, Math.round(performance.now() - began) / 1_000);
+  } catch (reason) {
+    await undo.fail(reason);
+    throw reason;
+  }
 }
 
 class Undo {
@@ -125,6 +132,11 @@ class Undo {
     return summary;
   }
 
+  /** Puts on record why it could not go on. */
+  async fail(reason: unknown): Promise<void> {
+    if (this.#begun) await recordFailure(this.#database, this.#runId, reason);
+  }
+
   /** On record before its first write. */
   async #begin(): Promise<void> {
     if (this.#begun || this.#request.dryRun === true) return;
@@ -134,6 +146,7 @@ class Undo {
         kind: 'undo',
         ledger: this.#mapping.ledger.table.quoted,
         options: { run: this.#request.run },
+        ...placeOf(),
         version: VERSION,
       }),
     );
