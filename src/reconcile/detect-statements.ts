@@ -104,7 +104,8 @@ export function suspectsAmong(
 function suspects(mapping: ResolvedMapping, scope: Scope, measured: boolean): string {
   const delta = measured ? `, ${largestDelta(mapping)}::text AS delta` : '';
   return `SELECT c.wallet_id::text AS "walletId",
-       NOT c.wallet_exists OR c.chain_broken OR (${isWithoutHistory(mapping)}) AS special${delta}
+       NOT c.wallet_exists OR c.chain_broken OR c.profile_id IS NOT NULL AND NOT c.profile_exists
+         OR (${isWithoutHistory(mapping)}) AS special${delta}
   FROM (${comparison(mapping, scope, { chain: true })}) AS c
  WHERE ${isDrifted(mapping)}
  ORDER BY c.wallet_id`;

@@ -187,11 +187,11 @@ export function isWithoutHistory(mapping: ResolvedMapping): string {
   return `c.entry_count = 0 AND (${holdsCoins})`;
 }
 
-/** By how many coins the caches of a wallet (alias c) differ at most. Without a profile there are none of its own. */
+/** By how many coins the caches of a wallet (alias c) differ at most, as far as there are rows that hold them. */
 export function largestDelta(mapping: ResolvedMapping): string {
   const deltas = comparedCaches(mapping).map(({ part, name }) => {
     const delta = `abs(coalesce(c.${name}, 0)::numeric - c.${name}_expected::numeric)`;
-    return part === 'wallet' ? delta : `CASE WHEN c.profile_id IS NOT NULL THEN ${delta} END`;
+    return part === 'wallet' ? delta : `CASE WHEN c.profile_exists THEN ${delta} END`;
   });
   return `coalesce(greatest(${deltas.join(', ')}), 0)`;
 }

@@ -149,6 +149,16 @@ describe('a wallet whose entries sum up to less than zero', () => {
     expect(await frozen()).toHaveLength(1);
   });
 
+  test('is told once, with what cannot be repaired of it', async () => {
+    await db.run('ALTER TABLE app.wallet DROP CONSTRAINT wallet_profile_id_fkey');
+    await db.run(SPENT, [1]);
+    await db.run('UPDATE app.wallet SET balance = balance - 1000 WHERE id = 1');
+    await db.run('DELETE FROM app.profile WHERE user_id = 1');
+    const { summary, seen } = await run({ unattended: true });
+    expect(summary).toMatchObject({ critical: 1, findings: 2, repaired: 0, review: 0 });
+    expect(new Set(seen.map(({ cause }) => cause))).toEqual(new Set(['profile_missing']));
+  });
+
   test('keeps the reason for which it was frozen before', async () => {
     await db.run(SPENT, [1]);
     await db.run(follow);

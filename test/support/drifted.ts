@@ -68,6 +68,15 @@ export class Drifted {
     return this.#db.value(`SELECT md5(string_agg(l::text, ',' ORDER BY id)) FROM app.ledger AS l`);
   }
 
+  /** The versions of all rows: another text as soon as anybody has written any of them. */
+  versions(): Promise<string> {
+    return this.#db.value(`
+      SELECT md5(string_agg(line, ',' ORDER BY line))
+        FROM (SELECT concat('w', id, ctid, xmin) AS line FROM app.wallet
+              UNION ALL SELECT concat('p', id, ctid, xmin) FROM app.profile
+              UNION ALL SELECT concat('l', id, ctid, xmin) FROM app.ledger) AS v`);
+  }
+
   /** What a run has recorded, without what is different each time. */
   async records(runId: string): Promise<{ repairs: string[]; findings: string[] }> {
     const repairs = await this.#db.rows<{ line: string }>(
