@@ -67,3 +67,26 @@ test('twice at once: each wallet is taken back once', async () => {
     ),
   ).toBe(String(WALLETS));
 });
+
+test('what another undo has taken back and a run has repaired again meanwhile is left', async () => {
+  const other = await db.connect();
+  await other.query('BEGIN');
+  await other.query('SELECT FROM app.wallet WHERE id = 9 FOR UPDATE');
+  const left: string[] = [];
+  const undoing = trueup.undo({ run: runId, onLeft: ({ message }) => left.push(message) });
+  for (let waiting = '0'; waiting === '0';) {
+    waiting = await db.value(
+      `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+  }
+  await other.query(
+    `WITH undo AS (INSERT INTO trueup.runs (id, kind, ledger, options, version)
+       VALUES (gen_random_uuid(), 'undo', '"app"."ledger"', jsonb_build_object('run', $1::text), '1') RETURNING id)
+     INSERT INTO trueup.repairs (run_id, wallet_id, cause, changes) SELECT id, '9', 'undone', '{}' FROM undo`,
+    [runId],
+  );
+  await other.query('COMMIT');
+  expect(await undoing).toMatchObject({ undone: WALLETS - 1, left: 1, exitStatus: 2 });
+  expect(left).toEqual(['another undo has taken it back meanwhile']);
+  expect((await surplus())[8]).toEqual({ id: '9', coins: '0' });
+});

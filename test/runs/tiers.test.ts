@@ -173,6 +173,9 @@ describe('a wallet whose entries sum up to less than zero', () => {
     expect((await run({})).summary).toMatchObject({ critical: 0, exitStatus: 0 });
     await db.run('UPDATE app.wallet SET allow_overdraft = true WHERE id = 1');
     expect((await run({ unattended: true })).summary).toMatchObject({ critical: 0, exitStatus: 0 });
+    await db.run('UPDATE app.wallet SET balance = balance + 1 WHERE id = 1');
+    const drifted = await run({ unattended: true });
+    expect(drifted.summary).toMatchObject({ repaired: 1, critical: 0, exitStatus: 0 });
     expect(await frozen()).toEqual([]);
   });
 
