@@ -127,6 +127,8 @@ export type { TriggerState, TriggerStatus } from './sync/triggers.js';
 export type { BackfilledActivity } from './sync/activity.js';
 export type { CarryResult } from './sync/carry.js';
 export type { SyncMode } from './sync/generate.js';
+export type { ApproveRequest, ApproveSummary } from './operations/runs/approve.js';
+export type { NotApproved } from './operations/runs/approve-wallets.js';
 export type { Run, RunDetails, RunsRequest, Steering } from './operations/runs/runs.js';
 export type { UndoLeft, UndoRequest, UndoSummary } from './operations/runs/undo.js';
 export { checkOperateOptions } from './engine/operations-options.js';

@@ -1,4 +1,11 @@
-import type { Run, RunDetails, UndoLeft, UndoSummary } from '../index.js';
+import type {
+  ApproveSummary,
+  NotApproved,
+  Run,
+  RunDetails,
+  UndoLeft,
+  UndoSummary,
+} from '../index.js';
 import { FIELD_NAMES } from '../core/phrases.js';
 
 /** How runs on record read. Text out, nothing is printed here. */
@@ -155,9 +162,20 @@ function adviceFor(run: RunDetails): string[] {
     : ['', `trueup reconcile --resume ${run.runId} goes on with it`];
 }
 
-export function leftLine({ walletId, userId, message }: UndoLeft): string {
+export function leftLine({ walletId, userId, message }: UndoLeft | NotApproved): string {
   const who = userId === null ? '' : ` of user ${userId}`;
   return `wallet ${walletId}${who} is left: ${message}`;
+}
+
+/** The end of an approval, in two or three lines. */
+export function approveLines(summary: ApproveSummary): string {
+  const { wallets, approved, inSync, left, skipped, approves, interrupted, runId } = summary;
+  if (wallets === 0) return `run ${approves}: nothing waits for approval`;
+  return [
+    `${count(wallets)} wallets of run ${approves}: ${count(approved)} repaired, ${count(inSync)} in sync by now, ${count(left)} left, ${count(skipped)} locked`,
+    ...(interrupted ? ['interrupted: the others go on waiting'] : []),
+    ...(approved === 0 ? [] : [`on record as run ${runId}, which trueup undo takes back`]),
+  ].join('\n');
 }
 
 /** The end of an undo, in two or three lines. */

@@ -1,4 +1,5 @@
-import { readFlag, readOneOf, readText, readWhole, shape } from '../core/arguments.js';
+import { readFlag, readList, readOneOf, readText, readWhole, shape } from '../core/arguments.js';
+import type { ApproveRequest } from '../operations/runs/approve.js';
 import type { RunsRequest, Steering } from '../operations/runs/runs.js';
 import type { UndoRequest } from '../operations/runs/undo.js';
 import { readFunction, readSignal } from '../reconcile/options.js';
@@ -9,6 +10,19 @@ export const RUNS = shape<RunsRequest>('listing runs', {
   limit: readWhole(1, 10_000),
   all: readFlag,
 });
+
+export const APPROVE = shape<ApproveRequest>(
+  'approving what a run has left',
+  {
+    run: readText,
+    walletIds: readList(readText),
+    all: readFlag,
+    signal: readSignal,
+    onFinding: readFunction,
+    onLeft: readFunction,
+  },
+  ['run'],
+);
 
 export const STEER = shape<{ readonly run: string; readonly action: Steering }>(
   'steering a run',

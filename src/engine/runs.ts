@@ -1,5 +1,10 @@
 import { read, readText } from '../core/arguments.js';
 import {
+  approveRun,
+  type ApproveRequest,
+  type ApproveSummary,
+} from '../operations/runs/approve.js';
+import {
   listRuns,
   showRun,
   steerRun,
@@ -10,7 +15,7 @@ import {
 } from '../operations/runs/runs.js';
 import { undoRun, type UndoRequest, type UndoSummary } from '../operations/runs/undo.js';
 import { Care } from './care.js';
-import { RUNS, STEER, UNDO } from './runs-options.js';
+import { APPROVE, RUNS, STEER, UNDO } from './runs-options.js';
 
 /** What keeps an eye on runs: what they found and did, and what people do about it. */
 export abstract class Runs<Events extends Record<keyof Events, unknown[]>> extends Care<Events> {
@@ -44,6 +49,18 @@ export abstract class Runs<Events extends Record<keyof Events, unknown[]>> exten
   steer(request: { readonly run: string; readonly action: Steering }): Promise<Run> {
     return this.change(async ({ database, mapping }) =>
       steerRun(database, mapping, read(STEER, request)),
+    );
+  }
+
+  /**
+   * Repairs what a run has left for people, where it still differs by what was found then. It is a run of its
+   * own, which can be undone.
+   *
+   * @throws TrueupError also `run_not_found`, `invalid_argument`
+   */
+  approve(request: ApproveRequest): Promise<ApproveSummary> {
+    return this.change(async ({ database, mapping }) =>
+      approveRun(database, mapping, read(APPROVE, request)),
     );
   }
 

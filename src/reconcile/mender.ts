@@ -53,11 +53,11 @@ export class Mender {
     const breaks = new Map<string, Break>();
     const ids: string[] = [];
     for (const { walletId, details, negative } of suspects) {
-      const worthTrying = isWorthTrying(details);
-      if (walletId === null || !worthTrying) reporter.left(details);
-      if (walletId === null || (!worthTrying && negative === undefined)) continue;
+      if (walletId === null || (negative === undefined && !isWorthTrying(details))) {
+        reporter.left(details);
+        continue;
+      }
       ids.push(walletId);
-      if (!worthTrying) continue;
       const broken = details?.caches.find(({ field }) => field === 'balanceAfter');
       if (details !== undefined && broken !== undefined) breaks.set(walletId, { details, broken });
     }

@@ -56,10 +56,11 @@ export interface RepairOptions {
  * every row that it reads next: with the planner's usual price for a random page it would read both whole
  * tables instead (65 ms for 1,000 wallets of 100,000, against 25).
  */
-const SETTINGS = { lock_timeout: '250ms', random_page_cost: '1.1', work_mem: '64MB' } as const;
-
-/** A transaction that waits for nobody needs no more; one that waits is tried again this often. */
-const RETRIES = { skip: 3, wait: 4 } as const;
+export const REPAIRING = {
+  settings: { lock_timeout: '250ms', random_page_cost: '1.1', work_mem: '64MB' },
+  /** A transaction that waits for nobody needs no more; one that waits is tried again this often. */
+  retries: { skip: 3, wait: 4 },
+} as const;
 
 /**
  * Compares wallets under lock and repairs those that have drifted, in one transaction. Where the
@@ -79,7 +80,7 @@ export async function repairWallets(
     work: async (ids) => {
       const outcome = await database.transaction(
         (session) => repairUnderLock(session, mapping, ids, options),
-        { settings: SETTINGS, retries: RETRIES[options.onLocked] },
+        { settings: REPAIRING.settings, retries: REPAIRING.retries[options.onLocked] },
       );
       options.reach?.('after_commit');
       return outcome;

@@ -35,12 +35,19 @@ export interface RunRecord {
   readonly ledger: string;
   readonly options: object;
   readonly version: string;
+  /** Where the process runs that does it, and its id there. */
+  readonly host?: string;
+  readonly process?: number;
 }
 
 export function startRun(run: RunRecord): Statement {
   return {
-    text: 'INSERT INTO trueup.runs (id, kind, ledger, options, version) VALUES ($1, $2, $3, $4, $5)',
-    values: [run.id, run.kind, run.ledger, JSON.stringify(run.options), run.version],
+    text: `INSERT INTO trueup.runs (id, kind, ledger, options, version, host, process)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    values: [
+      ...[run.id, run.kind, run.ledger, JSON.stringify(run.options), run.version],
+      ...[run.host ?? null, run.process ?? null],
+    ],
   };
 }
 
@@ -49,6 +56,15 @@ export function finishRun(id: string, exitStatus: number | null, counts: object)
     text: `UPDATE trueup.runs
               SET state = 'finished', finished_at = clock_timestamp(), exit_status = $2, counts = $3 WHERE id = $1`,
     values: [id, exitStatus, JSON.stringify(counts)],
+  };
+}
+
+/** On record: the run ended without having done what it was for. */
+export function failRun(id: string, error: string): Statement {
+  return {
+    text: `UPDATE trueup.runs
+              SET state = 'failed', finished_at = clock_timestamp(), exit_status = 1, error = $2 WHERE id = $1`,
+    values: [id, error],
   };
 }
 

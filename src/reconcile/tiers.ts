@@ -31,8 +31,9 @@ export function heldBack(row: Comparison): Finding[] {
 
 /** Whether a cache of a wallet differs by more than a run may change; null counts as 0. */
 export function isHeldBack(row: Comparison, { reviewOver }: Tiers): boolean {
-  return row.caches.some(({ field, cached, expected }) => {
+  return row.caches.some(({ part, field, cached, expected }) => {
     if (field === 'balanceAfter' || cached === expected) return false;
+    if (part === 'profile' && !row.profileExists) return false;
     const delta = difference(expected, cached ?? '0')?.replace('-', '');
     // What is no number cannot be measured, so people look at it.
     return delta === undefined || difference(String(reviewOver), delta)?.startsWith('-') === true;

@@ -49,16 +49,19 @@ const TAKES_OBJECT: Readonly<Record<string, readonly string[]>> = {
   postOpeningBalances: [],
   writeReport: [],
   applyPlan: [],
+  steer: [],
+  approve: [],
+  undo: [],
 };
 
 /** Methods whose first argument is the name of something. */
 const TAKES_NAME = [
   ...['balanceAfter', 'freeze', 'unfreeze', 'removeSpendingLimit', 'syncWalletToProfile'],
-  ...['syncProfileByUserId', 'getBalanceDrift', 'recomputeLifetimeEarnings'],
+  ...['syncProfileByUserId', 'getBalanceDrift', 'recomputeLifetimeEarnings', 'run'],
 ];
 
 const ELSEWHERE = [
-  ...['openWallet', 'heal', 'setWalletLimits', 'within'], // below
+  ...['openWallet', 'heal', 'setWalletLimits', 'within', 'runs'], // below
   ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
   ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
   ...['status', 'metrics'], // test/operations/status.test.ts
@@ -122,17 +125,16 @@ describe('the first argument', () => {
     });
   });
 
-  test.each(['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'])(
-    'of %s',
-    async (method) => {
-      const values = Object.fromEntries(
-        Object.entries(HOSTILE).filter(([name]) => !FIELDLESS.includes(name)),
-      );
-      expect(await endsOf(values, (value) => loose[method]?.(value))).toEqual(
-        all(values, 'invalid_argument'),
-      );
-    },
-  );
+  test.each([
+    ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity', 'runs'],
+  ])('of %s', async (method) => {
+    const values = Object.fromEntries(
+      Object.entries(HOSTILE).filter(([name]) => !FIELDLESS.includes(name)),
+    );
+    expect(await endsOf(values, (value) => loose[method]?.(value))).toEqual(
+      all(values, 'invalid_argument'),
+    );
+  });
 
   test('of within', async () => {
     const values = { ...HOSTILE, undefined, 'a query that is none': { query: 'SELECT 1' } };

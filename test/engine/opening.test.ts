@@ -140,6 +140,9 @@ const WRITES: readonly (readonly [string, Call])[] = [
   ['recomputeLifetimeEarnings', (trueup) => trueup.recomputeLifetimeEarnings('1')],
   ['reconcile', (trueup) => trueup.reconcile({ all: true })],
   ['applyPlan', (trueup) => trueup.applyPlan({ file: 'no plan' })],
+  ['steer', (trueup) => trueup.steer({ run: 'last', action: 'stop' })],
+  ['approve', (trueup) => trueup.approve({ run: 'last', all: true })],
+  ['undo', (trueup) => trueup.undo({ run: 'last' })],
   ['heal', (trueup) => trueup.heal()],
   ['installSync', (trueup) => trueup.installSync()],
   ['removeSync', (trueup) => trueup.removeSync()],
@@ -162,6 +165,7 @@ const READS: readonly (readonly [string, Call])[] = [
   ['syncStatus', (trueup) => trueup.syncStatus()],
   ['status', (trueup) => trueup.status()],
   ['metrics', (trueup) => trueup.metrics()],
+  ['runs', (trueup) => trueup.runs()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 

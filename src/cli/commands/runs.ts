@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, openTrueup, type ExitStatus, type Steering, type Trueup } from '../../index.js';
+import { addApprove } from './runs-approve.js';
 import { runLines, runsTable } from '../runs-output.js';
 import {
   positiveIntegerTo,
@@ -33,7 +34,7 @@ const TOLD: Readonly<Record<Steering, { does: string; said: string }>> = {
 
 /** `trueup runs`: what is on record, and what a run under way is told. */
 export function addRuns(program: Command, setStatus: (status: ExitStatus) => void): void {
-  const runs = program.command('runs').description('runs on record: list, show, steer');
+  const runs = program.command('runs').description('runs on record: list, show, steer, approve');
   withCommonOptions(runs.command('list', { isDefault: true }))
     .description('the last runs, the newest first')
     .option('--limit <n>', 'so many at most (default: 20)', positiveIntegerTo(MOST_LISTED))
@@ -58,6 +59,7 @@ export function addRuns(program: Command, setStatus: (status: ExitStatus) => voi
       });
       setStatus(EXIT.ok);
     });
+  addApprove(runs, setStatus);
   for (const action of ['pause', 'resume', 'stop'] as const) {
     withCommonOptions(runs.command(action))
       .description(TOLD[action].does)

@@ -12,15 +12,17 @@ const PREFIX = /^[0-9a-f-]{4,36}$/i;
  *
  * @param which its id, the first characters of it (four at least), or `last`: the last one but those of
  *   the healer and of single wallets
+ * @param kinds of which `last` is one
  * @throws TrueupError `run_not_found`, `invalid_argument`: several runs begin so
  */
 export async function findRun(
   session: Queryable,
   mapping: ResolvedMapping,
   which: string,
+  kinds?: readonly RunRow['kind'][],
 ): Promise<RunRow> {
   const ledger = mapping.ledger.table.quoted;
-  const [run, another] = await candidates(session, ledger, which);
+  const [run, another] = await candidates(session, ledger, which, kinds);
   if (another !== undefined) {
     throw new TrueupError('invalid_argument', `the ids of several runs begin with ${which}`, {
       hint: 'Give more of the id. Nothing was changed.',
@@ -39,8 +41,15 @@ async function candidates(
   session: Queryable,
   ledger: string,
   which: string,
+  kinds: readonly RunRow['kind'][] | undefined,
 ): Promise<readonly RunRow[]> {
-  if (which === 'last') return session.query<RunRow>(statements.lastRuns(ledger, 1, false));
+  if (which === 'last') {
+    return session.query<RunRow>(
+      kinds === undefined
+        ? statements.lastRuns(ledger, 1, false)
+        : statements.lastOfKinds(ledger, kinds),
+    );
+  }
   if (!PREFIX.test(which)) return [];
   return session.query<RunRow>(statements.runsLike(ledger, which.toLowerCase()));
 }

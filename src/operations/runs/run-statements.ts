@@ -57,6 +57,15 @@ export function lastRuns(ledger: string, limit: number, all: boolean): Statement
   };
 }
 
+/** The last run of some kinds. */
+export function lastOfKinds(ledger: string, kinds: readonly RunRow['kind'][]): Statement {
+  return {
+    text: `SELECT ${RUN} FROM trueup.runs AS r WHERE r.ledger = $1 AND r.kind = ANY ($2::text[])
+            ORDER BY r.started_at DESC, r.id LIMIT 1`,
+    values: [ledger, kinds],
+  };
+}
+
 /** The runs whose id begins so; two at most, which is one too many. */
 export function runsLike(ledger: string, prefix: string): Statement {
   return {

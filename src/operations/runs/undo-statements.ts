@@ -34,6 +34,19 @@ export function repairedWallets(runId: string, above: string, limit: number): St
   };
 }
 
+/**
+ * Which of these wallets an undo of the run has taken back already. Asked under lock, it also knows of one
+ * that was at work at the same time.
+ */
+export function takenBack(runId: string, walletIds: readonly string[]): Statement {
+  return {
+    text: `SELECT DISTINCT u.wallet_id AS "walletId"
+             FROM trueup.repairs AS u JOIN trueup.runs AS r ON r.id = u.run_id
+            WHERE u.wallet_id = ANY ($2::text[]) AND r.kind = 'undo' AND r.options ->> 'run' = $1::uuid::text`,
+    values: [runId, walletIds],
+  };
+}
+
 /** What is to be taken back of one wallet. */
 export interface Undoing {
   readonly walletId: string;

@@ -4,10 +4,11 @@ import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database, Queryable } from '../../postgres/database.js';
 import { isFaultOfOneUser, isRetryable, toTrueupError } from '../../postgres/failures.js';
 import type { OnLocked } from '../../reconcile/repair-statements.js';
-import { lockUsers } from '../../reconcile/repair.js';
+import { lockUsers, REPAIRING } from '../../reconcile/repair.js';
 import { finishRun, startRun } from '../../reconcile/statements.js';
 import { VERSION } from '../../version.js';
 import { findRun } from './find.js';
+import { placeOf, recordFailure } from './on-record.js';
 import * as statements from './undo-statements.js';
 import type { Changes, RepairedWallet, Undoing } from './undo-statements.js';
 
@@ -53,7 +54,8 @@ export interface UndoSummary {
 /** Wallets of one transaction. */
 const CHUNK = 1_000;
 
-const SETTINGS = { lock_timeout: '1s' } as const;
+/** It is the victim of every conflict: whoever stands behind it in the queue waits as well. */
+const SETTINGS = { lock_timeout: '250ms' } as const;
 
 /**
  * Gives caches back what a run had replaced, in the opposite direction through the same locks. A wallet
@@ -70,8 +72,13 @@ export async function undoRun(
   const began = performance.now();
   const run = await findRun(database, mapping, request.run);
   const undo = new Undo(database, mapping, { ...request, run: run.runId });
-  const interrupted = await undo.walk();
-  return undo.end(interrupted, Math.round(performance.now() - began) / 1_000);
+  try {
+    const interrupted = await undo.walk();
+    return await undo.end(interrupted, Math.round(performance.now() - began) / 1_000);
+  } catch (reason) {
+    await undo.fail(reason);
+    throw reason;
+  }
 }
 
 class Undo {
@@ -125,6 +132,11 @@ class Undo {
     return summary;
   }
 
+  /** Puts on record why it could not go on. */
+  async fail(reason: unknown): Promise<void> {
+    if (this.#begun) await recordFailure(this.#database, this.#runId, reason);
+  }
+
   /** On record before its first write. */
   async #begin(): Promise<void> {
     if (this.#begun || this.#request.dryRun === true) return;
@@ -134,6 +146,7 @@ class Undo {
         kind: 'undo',
         ledger: this.#mapping.ledger.table.quoted,
         options: { run: this.#request.run },
+        ...placeOf(),
         version: VERSION,
       }),
     );
@@ -148,9 +161,12 @@ class Undo {
   async #takeBack(wallets: readonly Undoing[], onLocked: OnLocked): Promise<readonly Undoing[]> {
     if (wallets.length === 0) return [];
     try {
-      const { rows, locked } = await this.#inOneTransaction(wallets, onLocked);
+      const { rows, locked, takenBack } = await this.#inOneTransaction(wallets, onLocked);
       const waitedFor = onLocked === 'wait' ? [] : locked;
-      this.#conclude(without(wallets, waitedFor), rows);
+      for (const { walletId, userId } of takenBack) {
+        this.#leave({ walletId, userId, code: 'moved_on', message: TAKEN_BACK });
+      }
+      this.#conclude(without(without(wallets, waitedFor), takenBack), rows);
       return waitedFor;
     } catch (error) {
       const [only] = wallets;
@@ -173,19 +189,30 @@ class Undo {
       const held = dryRun ? [] : await lockUsers(session, this.#mapping, ids, onLocked);
       const heldIds = new Set(held);
       const locked = wallets.filter(({ walletId }) => heldIds.has(walletId));
+      const free = without(wallets, locked);
+      const takenBack = await this.#takenBack(session, free);
       const rows = await session.query<statements.UndoRow>(
         statements.takeBack(
           this.#mapping,
-          without(wallets, locked),
+          without(free, takenBack),
           dryRun ? undefined : this.#runId,
         ),
       );
-      return { rows: new Map(rows.map((row) => [row.walletId, row])), locked };
+      return { rows: new Map(rows.map((row) => [row.walletId, row])), locked, takenBack };
     };
     return this.#database.transaction(
       work,
-      dryRun ? { readOnly: true } : { settings: SETTINGS, retries: onLocked === 'skip' ? 3 : 0 },
+      dryRun ? { readOnly: true } : { settings: SETTINGS, retries: REPAIRING.retries[onLocked] },
     );
+  }
+
+  /** Under lock: another undo of the same run may have been faster. */
+  async #takenBack(session: Queryable, wallets: readonly Undoing[]): Promise<Undoing[]> {
+    const ids = wallets.map(({ walletId }) => walletId);
+    const rows = await session.query<{ walletId: string }>(
+      statements.takenBack(this.#request.run, ids),
+    );
+    return wallets.filter(({ walletId }) => rows.some((row) => row.walletId === walletId));
   }
 
   #conclude(wallets: readonly Undoing[], rows: Outcome['rows']): void {
@@ -219,12 +246,16 @@ interface Outcome {
   readonly rows: ReadonlyMap<string, statements.UndoRow>;
   /** Held by others, or gone. */
   readonly locked: readonly Undoing[];
+  /** By another undo, meanwhile. */
+  readonly takenBack: readonly Undoing[];
 }
 
 function without(wallets: readonly Undoing[], others: readonly Undoing[]): readonly Undoing[] {
   const left = new Set(others);
   return left.size === 0 ? wallets : wallets.filter((wallet) => !left.has(wallet));
 }
+
+const TAKEN_BACK = 'another undo has taken it back meanwhile';
 
 const OPENING = 'it came with an opening entry, which stays in the ledger';
 
