@@ -36,7 +36,7 @@ export interface NoPlan {
   readonly end?: 'interrupted' | 'stopped' | 'run_time';
 }
 
-/** Ids that are kept in memory at most: some 60 MB. Where more is touched, the whole is quicker. */
+/** Ids that are kept in memory at most: under 100 MB. Where more is touched, the whole is quicker. */
 const MOST = 500_000;
 
 /** The part of all wallets from which on looking at ranges is quicker than looking at every one by itself. */
