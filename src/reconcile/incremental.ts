@@ -36,7 +36,7 @@ export interface NoPlan {
   readonly end?: 'interrupted' | 'stopped' | 'run_time';
 }
 
-/** Ids that are kept in memory at most: some 60 MB. Where more is touched, the whole is quicker. */
+/** Ids that are kept in memory at most: under 100 MB. Where more is touched, the whole is quicker. */
 const MOST = 500_000;
 
 /** The part of all wallets from which on looking at ranges is quicker than looking at every one by itself. */
@@ -44,6 +44,9 @@ const MOST_OF_ALL = 0.25;
 
 /** A small ledger is looked at by ids however much of it was touched. */
 const FEW = 10_000;
+
+/** Wallets of the rolling slice, however short a time ago the last one was. */
+const LEAST_SLICE = 1_000;
 
 export interface PlanOptions {
   readonly walk: Walk;
@@ -88,7 +91,7 @@ export async function planIncremental(options: PlanOptions): Promise<Incremental
       return { end };
     case 'found': {
       const { walletIds, profileIds } = touched;
-      const size = sliceSize(ranges, options.cycle, pace.size());
+      const size = sliceSize(ranges, options.cycle, Math.min(pace.size(), LEAST_SLICE));
       return { walletIds, profileIds, ranges, sliceSize: size };
     }
   }
