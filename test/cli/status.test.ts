@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { COUNTS, forget, insertFinding, insertRun, LEDGER } from '../operations/support.js';
+import { COUNTS, forget, insertFinding, insertRun, LEDGER } from '../operations/records.js';
 import { countingPort, runTrueup } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createDatabase } from '../support/database.js';
 import { createEconomy } from '../support/economy.js';
-import { COUNTS, insertFinding, insertRun } from './support.js';
+import { COUNTS, insertFinding, insertRun } from './records.js';
 
 /** Metrics, read by a parser of the text format that is written from its description. */
 

@@ -4,7 +4,7 @@ import type { FindingState, ReportFinding, ReportRun } from '../../src/operation
 import { pageOf } from '../../src/operations/report/page.js';
 import { STYLE } from '../../src/operations/report/style.js';
 import { TotalsCounter } from '../../src/operations/report/totals.js';
-import { COUNTS, LEDGER } from './support.js';
+import { COUNTS, LEDGER } from './records.js';
 
 /** The page that an operator sends to finance. */
 
@@ -90,6 +90,7 @@ describe('what users hand in', () => {
     expect(html`<p>${['a<', html`<b>${'&'}</b>`]}${null}${5}</p>`.text).toBe(
       '<p>a&lt;<b>&amp;</b>5</p>',
     );
+    expect(html`<p title="${`"a'`}"></p>`.text).toBe('<p title="&quot;a&#39;">');
   });
 });
 

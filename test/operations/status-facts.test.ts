@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.js';
 import { createEconomy } from '../support/economy.js';
-import { forget, insertFinding, insertRun, LEDGER, type RunFixture } from './support.js';
+import { forget, insertFinding, insertRun, LEDGER, type RunFixture } from './records.js';
 
 /** What status tells of a ledger, from rows, and whom. */
 

@@ -7,7 +7,7 @@ import {
   insertRun,
   type FindingFixture,
   type RunFixture,
-} from './support.js';
+} from './records.js';
 
 /** What is amiss with a ledger, and the exit status that follows. */
 
