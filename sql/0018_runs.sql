@@ -58,7 +58,7 @@ CREATE TABLE trueup.findings (
     user_id     text,
     -- reported: there is nothing to write. review: larger than the run may repair by itself.
     -- critical: the ledger's sum is negative without overdraft. skipped: locked by others.
-    -- failed: the database refused the repair. The last two have no part and no field.
+    -- failed: the database refused the repair. The last three have no part and no field.
     state       text NOT NULL CHECK (state IN ('reported', 'review', 'critical', 'skipped', 'failed')),
     part        text CHECK (part IN ('wallet', 'profile')),
     field       text,

@@ -23,7 +23,7 @@ export { CHECK_IDS, CHECKS, isCheckId, type CheckId } from './doctor/catalogue.j
 export type { DoctorFinding, DoctorOptions, DoctorReport, Level } from './doctor/model.js';
 export { EXIT } from './core/exit.js';
 export type { ExitStatus } from './core/exit.js';
-export type { ReportRequest } from './engine/operations.js';
+export type { ReportRequest } from './engine/health.js';
 export type { ApplyOptions, ApplySummary } from './operations/plan/apply-model.js';
 export { FORMATS, formatOf, type ReportFormat, type ReportRun } from './operations/report/model.js';
 export type {
@@ -100,15 +100,18 @@ export type {
   WalletStory,
 } from './reconcile/explain.js';
 export type { HealResult } from './reconcile/heal.js';
-export { MAX_BATCH_SIZE, MAX_JOBS } from './reconcile/options.js';
+export { MAX_BATCH_SIZE, MAX_CYCLE, MAX_JOBS } from './reconcile/options.js';
 export type {
   ReconcileOptions,
   ReconcileProblem,
   ReconcileProgress,
   ReconcileWarning,
 } from './reconcile/options.js';
+export type { PaceOptions, ReconcilePause } from './reconcile/pace-options.js';
 export type { Verdict } from './reconcile/rails.js';
 export type { ReconcileSummary } from './reconcile/summary.js';
+export type { VerifiedFacts } from './reconcile/verified.js';
+export type { WatermarkLag, WholeReason } from './reconcile/watermark.js';
 export type { NoOpening, Opening, OpeningChange } from './core/opening.js';
 export type { FindOpeningOptions, OpeningPlan, PlannedOpening } from './reconcile/opening.js';
 export type {
@@ -124,4 +127,20 @@ export type { TriggerState, TriggerStatus } from './sync/triggers.js';
 export type { BackfilledActivity } from './sync/activity.js';
 export type { CarryResult } from './sync/carry.js';
 export type { SyncMode } from './sync/generate.js';
+export type { Run, RunDetails, RunsRequest, Steering } from './operations/runs/runs.js';
+export type { UndoLeft, UndoRequest, UndoSummary } from './operations/runs/undo.js';
+export { checkOperateOptions } from './engine/operations-options.js';
+export type {
+  AlertsRequest,
+  CheckedOperateOptions,
+  NightlyOptions,
+  OperateOptions,
+} from './engine/operations-options.js';
+export type { AlertRecord, Alerts, OpenCondition, RunningOperation } from './engine/operations.js';
+export { ALERT_KINDS, type AlertKind } from './operations/alerts/conditions.js';
+export type { DeliveryResult } from './operations/alerts/deliver.js';
+export type { AlertHooks, AlertMessage } from './operations/alerts/hooks.js';
+export type { RaisedAlert } from './operations/alerts/raise.js';
+export { EVENTS } from './operations/events.js';
+export type { EventName, OnEvent, OperationsEvent } from './operations/events.js';
 export { VERSION } from './version.js';

@@ -2,7 +2,7 @@ import { OWN_MAPPING, withDatabase, type Bench } from './context.js';
 import { breakChain, sumOfEntries } from './explain-statements.js';
 import { seconds } from './measure.js';
 import { figure, paired } from './report.js';
-import * as statements from './statements.js';
+import * as statements from './reconcile-statements.js';
 
 const ENTRIES = 1_000_000;
 const ROUNDS = 5;

@@ -1,6 +1,7 @@
 import { arrayOf } from '../ledger/arrays.js';
 import type { Statement } from '../postgres/database.js';
-import { settleOwnTables, switchInsertTriggers } from './statements.js';
+import { settleOwnTables } from './reconcile-statements.js';
+import { switchInsertTriggers } from './statements.js';
 
 /** Tables, data and hand-written baselines of the group `post`. */
 

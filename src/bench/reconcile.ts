@@ -3,7 +3,7 @@ import { OWN_MAPPING, withDatabase, type Bench, type BenchDatabase } from './con
 import { memoryOf } from './memory.js';
 import { seconds } from './measure.js';
 import { figure, paired } from './report.js';
-import * as statements from './statements.js';
+import * as statements from './reconcile-statements.js';
 
 /** Group `reconcile`: what finding and repairing drift costs. */
 

@@ -1,13 +1,26 @@
 import type { ReconcileOptions } from '../index.js';
-import { findingJson, findingLine, problemJson, problemLine, warningLine } from './output.js';
+import {
+  findingJson,
+  findingLine,
+  problemJson,
+  problemLine,
+  waitingLines,
+  warningLine,
+} from './output.js';
 import type { ProgressView } from './progress.js';
 import { print, say } from './shared.js';
+
+type Listeners = Required<
+  Pick<ReconcileOptions, 'onFinding' | 'onProblem' | 'onWarning' | 'onProgress' | 'onPause'>
+>;
 
 /** Prints what a run tells while it is under way: results to stdout, everything else to stderr. */
 export function listeners(
   view: ProgressView,
-  json: boolean,
-): Required<Pick<ReconcileOptions, 'onFinding' | 'onProblem' | 'onWarning' | 'onProgress'>> {
+  how: { readonly json: boolean; readonly quiet: boolean },
+): Listeners {
+  const { json, quiet } = how;
+  const waitingLine = waitingLines();
   return {
     onFinding: (finding) => {
       view.clear();
@@ -24,6 +37,13 @@ export function listeners(
     },
     onProgress: (progress) => {
       view.update(progress);
+    },
+    onPause: (pause) => {
+      view.pause(pause.reason);
+      const line = quiet ? undefined : waitingLine(pause);
+      if (line === undefined) return;
+      view.clear();
+      say(line);
     },
   };
 }

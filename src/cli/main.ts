@@ -8,8 +8,11 @@ import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
 import { addReport } from './commands/report.js';
+import { addRuns } from './commands/runs.js';
+import { addStart } from './commands/start.js';
 import { addStatus } from './commands/status.js';
 import { addSync } from './commands/sync.js';
+import { addUndo } from './commands/undo.js';
 import { guardOutput } from './interrupt.js';
 import { errorLines } from './output.js';
 import { say } from './shared.js';
@@ -29,8 +32,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(VERSION)
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)');
+  addStart(program, setStatus);
   addAdopt(program, setStatus);
   addReconcile(program, setStatus);
+  addRuns(program, setStatus);
+  addUndo(program, setStatus);
   addExplain(program, setStatus);
   addSync(program, setStatus);
   addStatus(program, setStatus);

@@ -2,7 +2,12 @@ import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
 import { causePhrase, FIELD_NAMES } from '../core/phrases.js';
 import { shellWord } from '../operations/words.js';
-import type { ReconcileProblem, ReconcileSummary, ReconcileWarning } from '../index.js';
+import type {
+  ReconcilePause,
+  ReconcileProblem,
+  ReconcileSummary,
+  ReconcileWarning,
+} from '../index.js';
 
 /** How results read: lines for people, JSON Lines for programs. Text out, nothing is printed here. */
 
@@ -11,7 +16,12 @@ export function findingLine(finding: Finding): string {
   const field = FIELD_NAMES[finding.field];
   const change = `${finding.cached ?? 'null'} -> ${finding.expected}`;
   const phrase = causePhrase(finding);
-  const note = finding.repaired || !isLeftAlone(finding) ? phrase : `${phrase}: not repaired`;
+  const note =
+    finding.state === 'review'
+      ? `${phrase === '' ? '' : `${phrase}: `}waits for approval`
+      : finding.repaired || !isLeftAlone(finding)
+        ? phrase
+        : `${phrase}: not repaired`;
   return (
     `${whose(finding)}  ${finding.part} ${field} ${change}` +
     `${finding.repaired ? '  repaired' : ''}${note === '' ? '' : `  (${note})`}`
@@ -45,7 +55,9 @@ export function problemJson(problem: ReconcileProblem): string {
 
 export function problemLine(problem: ReconcileProblem): string {
   const who = problem.userId === null ? '' : ` of user ${problem.userId}`;
-  const what = problem.type === 'skip' ? 'skipped' : 'could not be repaired';
+  const what = { skip: 'skipped', error: 'could not be repaired', critical: 'is critical' }[
+    problem.type
+  ];
   return `wallet ${problem.walletId}${who} ${what}: ${problem.message}`;
 }
 
@@ -62,15 +74,39 @@ export function summaryLines(summary: ReconcileSummary): string {
     `errors ${String(summary.errors)}`,
     `seconds ${summary.seconds.toFixed(2)}`,
   ];
-  return `${counts.join('  ')}\n${verdict(summary)}`;
+  return [counts.join('  '), verdict(summary), ...verifiedLines(summary)].join('\n');
+}
+
+/** How far the whole is verified, after a check of a part of it. */
+function verifiedLines({ scope, oldestUnverified, dryRun }: ReconcileSummary): string[] {
+  if (scope !== 'incremental') return [];
+  if (oldestUnverified === null) {
+    return dryRun ? [] : ['the ledger was never verified as a whole'];
+  }
+  return [`every wallet was verified within the last ${timeOf(oldestUnverified)}`];
+}
+
+function timeOf(seconds: number): string {
+  if (seconds < 120) return `${String(Math.ceil(seconds))} s`;
+  if (seconds < 7_200) return `${String(Math.ceil(seconds / 60))} min`;
+  if (seconds < 172_800) return `${String(Math.ceil(seconds / 3_600))} h`;
+  return `${(Math.ceil(seconds / 8_640) / 10).toFixed(1)} days`;
 }
 
 function verdict(summary: ReconcileSummary): string {
-  const left = summary.findings - summary.repaired;
+  const left = summary.findings - summary.repaired - summary.review;
   const sentences = [
     ...(summary.drifted + summary.skipped === 0 ? ['nothing drifted'] : []),
-    ...(summary.repaired > 0 && left === 0 ? ['all that drifted was repaired'] : []),
+    ...(summary.repaired > 0 && left + summary.review === 0
+      ? ['all that drifted was repaired']
+      : []),
     ...(!summary.dryRun && left > 0 ? [`${String(left)} findings could not be repaired`] : []),
+    ...(summary.review > 0
+      ? [
+          `${String(summary.review)} findings wait for approval (trueup runs approve ${summary.runId})`,
+        ]
+      : []),
+    ...(summary.critical > 0 ? [`wallets below zero: ${String(summary.critical)}`] : []),
     ...(summary.skipped > 0 ? ['some wallets were locked and left as they are: run again'] : []),
     ...(summary.dryRun ? ['dry run: nothing was changed'] : []),
     ...(summary.incomplete === 'limit' ? ['incomplete: the limit was reached'] : []),
@@ -97,6 +133,19 @@ export function nextCommand(
     return `To repair all the same (see first what drifted, with --dry-run):\n  ${summary.rail.override}${named}`;
   }
   return `It goes on where it stopped with:\n  trueup reconcile --resume ${summary.runId}${named}`;
+}
+
+/**
+ * Says that a run waits, and why: each kind of reason once, since a busy server may stop it before
+ * every batch. What a person tells it is said each time.
+ */
+export function waitingLines(): (pause: ReconcilePause) => string | undefined {
+  const said = new Set<string>();
+  return ({ kind, reason }) => {
+    if (kind === null || reason === null || (kind !== 'told' && said.has(kind))) return undefined;
+    said.add(kind);
+    return `waiting: ${reason}`;
+  };
 }
 
 /** Something that a person should know of, and that the run goes on with. */

@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { ReconcileProgress } from '../index.js';
+import { Meter } from './meter.js';
 
 /** Where progress goes: stderr, which may be a terminal or a pipe. */
 export type ProgressStream = NodeJS.WriteStream;
@@ -7,6 +8,8 @@ export type ProgressStream = NodeJS.WriteStream;
 /** Shows how far a run has come. */
 export interface ProgressView {
   update(progress: ReconcileProgress): void;
+  /** The run waits, and why; null: it goes on. */
+  pause(reason: string | null): void;
   /** Makes room for a line on the same terminal. */
   clear(): void;
   finish(): void;
@@ -32,17 +35,17 @@ export function progressView(
 
 const silent: ProgressView = {
   update: () => undefined,
+  pause: () => undefined,
   clear: () => undefined,
   finish: () => undefined,
 };
 
 function bar(stream: ProgressStream): ProgressView {
-  const started = performance.now();
+  const meter = new Meter(performance.now());
   const view = new cliProgress.SingleBar(
     {
       stream,
-      format:
-        '{bar} {percentage}%  {value}/{total} wallets  {rate}/s  {drifted} drifted  {left} left',
+      format: '{bar} {percentage}%  {value}/{total} wallets  {rate}/s  {drifted} drifted  {left}',
       hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
@@ -50,35 +53,44 @@ function bar(stream: ProgressStream): ProgressView {
     },
     cliProgress.Presets.legacy,
   );
-  let running = false;
+  let last: ReconcileProgress | undefined;
+  let waiting: string | null = null;
+  const draw = (progress: ReconcileProgress): void => {
+    const { checked, total, drifted, resumedFrom = 0 } = progress;
+    const now = performance.now();
+    const looked = checked - resumedFrom;
+    const left = waiting ?? timeLeft(meter.left({ looked, checked, total }, now));
+    const payload = { rate: meter.rate(looked, now).toFixed(0), drifted, left };
+    if (last === undefined) view.start(total, 0, payload);
+    last = progress;
+    view.setTotal(total);
+    view.update(checked, payload);
+  };
   return {
-    update: ({ checked, total, drifted }) => {
-      const seconds = (performance.now() - started) / 1000;
-      const rate = checked / Math.max(seconds, 0.001);
-      const payload = { rate: rate.toFixed(0), drifted, left: timeLeft((total - checked) / rate) };
-      if (!running) view.start(total, 0, payload);
-      running = true;
-      view.setTotal(total);
-      view.update(checked, payload);
+    update: draw,
+    pause: (reason) => {
+      if (reason === null) meter.goOn(performance.now());
+      else meter.pause(performance.now());
+      waiting = reason === null ? null : `waiting: ${reason}`;
+      if (last !== undefined) draw(last);
     },
     clear: () => {
-      if (running) stream.write(CLEAR_LINE);
+      if (last !== undefined) stream.write(CLEAR_LINE);
     },
     finish: () => {
-      if (running) view.stop();
+      if (last !== undefined) view.stop();
     },
   };
 }
 
-/** Seconds as `1:02:03` or `2:03`; nothing sensible can be said before the first batch. */
-function timeLeft(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '-:--';
+/** Seconds as `1:02:03 left` or `2:03 left`; nothing where nothing sensible can be said. */
+function timeLeft(seconds: number | undefined): string {
+  if (seconds === undefined) return '';
   const whole = Math.ceil(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const [hours, minutes, rest] = parts.map((part) => String(part).padStart(2, '0'));
-  return parts[0] === 0
-    ? `${String(parts[1])}:${rest ?? ''}`
-    : `${hours ?? ''}:${minutes ?? ''}:${rest ?? ''}`;
+  const short = `${String(parts[1])}:${rest ?? ''}`;
+  return `${parts[0] === 0 ? short : `${hours ?? ''}:${minutes ?? ''}:${rest ?? ''}`} left`;
 }
 
 function everyHundred(stream: ProgressStream): ProgressView {

@@ -22,6 +22,8 @@ export interface Finding {
   /** What the cause is known by. */
   readonly evidence: Evidence;
   readonly repaired: boolean;
+  /** It can be repaired, but by more coins than the run may move by itself: it waits for approval. */
+  readonly state?: 'review';
 }
 
 /**
@@ -86,7 +88,7 @@ export interface Tally {
   errors: number;
   /** Findings that wait for somebody to approve them. */
   review: number;
-  /** Findings of wallets whose ledger sums up to less than zero without overdraft. */
+  /** Wallets whose entries sum up to less than zero without overdraft, drifted or not. */
   critical: number;
 }
 
@@ -111,6 +113,7 @@ export function countUser(tally: Tally, findings: readonly Finding[]): void {
   if (findings.length === 0) return;
   tally.drifted += 1;
   tally.findings += findings.length;
+  tally.review += findings.filter((finding) => finding.state === 'review').length;
   tally.repaired += findings.filter((finding) => finding.repaired).length;
   if (findings.some((finding) => finding.field === 'balance')) tally.balanceDrifts += 1;
   if (findings.some((finding) => finding.field === 'lifetimeEarnings')) tally.earningsDrifts += 1;

@@ -15,7 +15,7 @@ export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 
 /**
  * The exit status of a run of reconcile. Precedence: an error, a safety rail, drift that is still
- * there, an incomplete run, in sync.
+ * there (or a wallet below zero), an incomplete run, in sync.
  *
  * @param run.incomplete a limit or an interruption kept the run from looking at every wallet
  * @param run.rail a safety rail stopped it before its first repair
@@ -31,7 +31,7 @@ export function exitStatusOf(
 ): ExitStatus {
   if (tally.errors > 0) return EXIT.error;
   if (run.rail === true) return EXIT.rail;
-  if (tally.findings > tally.repaired) return EXIT.drift;
+  if (tally.findings > tally.repaired || tally.critical > 0) return EXIT.drift;
   if (run.failOnDrift && tally.findings > 0) return EXIT.drift;
   if (run.incomplete || tally.skipped > 0) return EXIT.incomplete;
   return EXIT.ok;

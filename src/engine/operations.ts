@@ -1,77 +1,168 @@
-import { read, readText, shape } from '../core/arguments.js';
-import { applyPlan } from '../operations/plan/apply.js';
+import { read } from '../core/arguments.js';
+import { messageOf, TrueupError } from '../core/errors.js';
+import * as statements from '../operations/alerts/alert-statements.js';
+import { deliverAlerts, hooksOf, type DeliveryResult } from '../operations/alerts/deliver.js';
+import type { AlertHooks } from '../operations/alerts/hooks.js';
+import { raiseAlerts, raiseFailure, type RaisedAlert } from '../operations/alerts/raise.js';
+import { operate, type Operation } from '../operations/operate.js';
+import type { ReconcileOptions } from '../reconcile/options.js';
+import type { AtEnd, ReconcileSummary } from '../reconcile/summary.js';
+import type { NightlyRequest } from '../operations/schedule/slot-run.js';
+import { Health } from './health.js';
 import {
-  checkApplyOptions,
-  type ApplyOptions,
-  type ApplySummary,
-} from '../operations/plan/apply-model.js';
-import { writeRecordedReport } from '../operations/report/recorded.js';
-import type { ReportRun } from '../operations/report/model.js';
-import { metricsText } from '../operations/status/metrics.js';
-import type { Status, StatusOptions } from '../operations/status/model.js';
-import { readStatus } from '../operations/status/read.js';
-import { Care } from './care.js';
-import type { ReadSource } from './reads.js';
+  ALERTS,
+  checkOperateOptions,
+  HOOKS,
+  type AlertsRequest,
+  type OperateOptions,
+} from './operations-options.js';
 
-/** Which run a report is about, and where it goes. */
-export interface ReportRequest {
-  /** The id of a run, or `last`. */
-  readonly run: string;
-  /** `.html`, `.csv` or `.json`. */
-  readonly file: string;
+/** An alert on record. */
+export type AlertRecord = statements.AlertRow;
+
+/** What is wrong now, as people were told of it. */
+export type OpenCondition = statements.ConditionRow;
+
+/** What people are told, and what is wrong now. */
+export interface Alerts {
+  /** What is wrong now, the oldest first. */
+  readonly open: readonly OpenCondition[];
+  /** What was raised, the newest first. */
+  readonly alerts: readonly AlertRecord[];
 }
 
-const REPORT = shape<ReportRequest>('a report', { run: readText, file: readText }, ['run', 'file']);
+/** A ledger that is operated in the background. */
+export interface RunningOperation {
+  /** Ends it: a run under way finishes its batch, and another process or a later start goes on with it. */
+  stop(): Promise<void>;
+}
 
-/** What keeps an eye on runs: the health of a ledger, what runs found, and what people do about it. */
+const CYCLE_SECONDS = 7 * 86_400;
+
+/** A run that somebody else does is no failure. */
+const OTHERS_AT_WORK: readonly string[] = ['run_under_way', 'run_lost'];
+
+function isFailure(error: unknown): boolean {
+  return !(error instanceof TrueupError && OTHERS_AT_WORK.includes(error.code));
+}
+
+/** What keeps a platform's ledger right night after night: runs on a schedule, and alerts. */
 export abstract class Operations<
   Events extends Record<keyof Events, unknown[]>,
-> extends Care<Events> {
+> extends Health<Events> {
+  readonly #operations = new Set<Operation>();
+
+  /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
+  abstract reconcile(options: ReconcileOptions): Promise<ReconcileSummary>;
+
+  /** Starts the server again where it is Trueup's own; undefined where it is somebody else's. */
+  protected abstract reviver(): (() => Promise<void>) | undefined;
+
   /**
-   * Tells how the ledger is: the last run and the last complete check, what is verified, what is open or
-   * waits, what is under way, and an exit status for monitors. It reads Trueup's records alone, so it
-   * costs next to nothing. Ages are in seconds, by the clock of the database.
+   * Runs reconcile on a schedule, raises alerts and delivers them, until it is stopped or this Trueup is
+   * closed. Any number of processes may do so on one ledger: each slot of the schedule is run by one of
+   * them. `trueup start` is this and little else.
    *
-   * @throws TrueupError also `invalid_argument`, `permission_denied` (the hint is the GRANT),
-   *   `schema_missing`
+   * @throws TrueupError `invalid_argument`, `closed`, `read_only`
    */
-  status(options: StatusOptions = {}): Promise<Status> {
-    return this.ask(({ database, mapping }) => readStatus(database, mapping, options));
+  async operate(options: OperateOptions = {}): Promise<RunningOperation> {
+    const { nightly, ...asked } = checkOperateOptions(options);
+    const parts = {
+      ...asked,
+      cycle: nightly.cycle ?? CYCLE_SECONDS,
+      job: ({ signal, resume, full }: NightlyRequest) => {
+        const { cycle, ...common } = nightly;
+        const selection = full ? { all: true } : { sinceCheckpoint: true, cycle };
+        const what = resume === null ? selection : { resume };
+        return this.reconcile({ unattended: true, ...common, ...what, signal });
+      },
+      revive: this.reviver(),
+    };
+    return this.change(({ database, mapping }) => {
+      const ledger = mapping.ledger.table.quoted;
+      const operation = operate({ ...parts, database, ledger });
+      this.#operations.add(operation);
+      return Promise.resolve({
+        stop: async () => {
+          await operation.stop();
+          this.#operations.delete(operation);
+        },
+      });
+    });
+  }
+
+  /** Ends what `operate` has begun. */
+  protected async endOperations(): Promise<void> {
+    await Promise.all([...this.#operations].map((operation) => operation.stop()));
+    this.#operations.clear();
+  }
+
+  /** Background work has failed: whoever operates tells it. */
+  protected workFailed(error: unknown): void {
+    for (const operation of this.#operations) operation.failed(error);
   }
 
   /**
-   * The same as metrics in the text format of Prometheus, for a scrape.
-   *
-   * @throws TrueupError as {@link status}
+   * Has a run raise alerts: at its end, in the transaction that records it, or because it failed and
+   * nobody watches.
    */
-  async metrics(options: StatusOptions = {}): Promise<string> {
-    return metricsText(await this.status(options));
+  protected async raising(
+    ledger: string,
+    options: Pick<ReconcileOptions, 'unattended'>,
+    run: (atEnd: AtEnd) => Promise<ReconcileSummary>,
+  ): Promise<ReconcileSummary> {
+    let raised: readonly RaisedAlert[] = [];
+    try {
+      const summary = await run(async (session, ended) => {
+        raised = await raiseAlerts(session, ledger, ended);
+      });
+      this.#told(raised);
+      return summary;
+    } catch (error) {
+      if (options.unattended === true && isFailure(error)) await this.#raiseFailure(ledger, error);
+      throw error;
+    }
+  }
+
+  /** Where not even that can be put on record, whoever waits for the run is told by its error. */
+  async #raiseFailure(ledger: string, error: unknown): Promise<void> {
+    const failure = { runId: null, message: messageOf(error) };
+    await this.change(async ({ database }) => {
+      this.#told(await raiseFailure(database, ledger, failure));
+    }).catch((second: unknown) => {
+      this.workFailed(second);
+    });
+  }
+
+  /** Tells this program's listeners of an alert. */
+  protected abstract tellAlert(alert: RaisedAlert): void;
+
+  #told(alerts: readonly RaisedAlert[]): void {
+    for (const alert of alerts) this.tellAlert(alert);
+    for (const operation of this.#operations) operation.raised(alerts);
   }
 
   /**
-   * Writes the report of a run from its record, as a whole or not at all: a page for people, or every
-   * finding as CSV or JSON.
+   * Delivers the alerts that are due, each to both hooks, and tells how many were accepted; the others
+   * are tried again by the next call, or by whoever operates the ledger.
    *
-   * @returns the run
-   * @throws TrueupError also `run_not_found`, `file_unwritable`, `invalid_argument`
+   * @throws TrueupError `invalid_argument`
    */
-  writeReport(request: ReportRequest): Promise<ReportRun> {
-    return this.ask(async ({ database, mapping }) =>
-      writeRecordedReport(database, mapping, read(REPORT, request)),
+  deliverAlerts(hooks: AlertHooks): Promise<DeliveryResult> {
+    return this.change(async ({ database, mapping }) =>
+      deliverAlerts(database, mapping.ledger.table.quoted, hooksOf(read(HOOKS, hooks))),
     );
   }
 
-  /**
-   * Repairs what a plan of `reconcile({ plan })` says: each wallet is locked and compared again, and is
-   * written only where it is exactly as planned. What has changed since is left and told.
-   *
-   * @throws TrueupError also `file_unreadable`, `plan_invalid`, `plan_truncated`, `plan_altered`,
-   *   `plan_foreign`, `invalid_argument`
-   */
-  async applyPlan(options: ApplyOptions): Promise<ApplySummary> {
-    const checked = checkApplyOptions(options);
-    const work = ({ database, mapping }: ReadSource): Promise<ApplySummary> =>
-      applyPlan(database, mapping, checked);
-    return checked.dryRun ? this.ask(work) : this.change(work);
+  /** What is wrong now, and what people were told. Reads only. */
+  alerts(request: AlertsRequest = {}): Promise<Alerts> {
+    return this.ask(async ({ database, mapping }) => {
+      const { limit = 100 } = read(ALERTS, request);
+      const ledger = mapping.ledger.table.quoted;
+      return {
+        open: await database.query<OpenCondition>(statements.listConditions(ledger)),
+        alerts: await database.query<AlertRecord>(statements.listAlerts(ledger, limit)),
+      };
+    });
   }
 }

@@ -14,6 +14,7 @@ import { reconcile } from '../reconcile/run.js';
 import type { ReconcileSummary } from '../reconcile/summary.js';
 import { Carrier } from '../sync/carrier.js';
 import type { CarryResult } from '../sync/carry.js';
+import type { RaisedAlert } from '../operations/alerts/raise.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
 import type { ListenerFailure } from './events.js';
@@ -33,6 +34,8 @@ export interface TrueupEvents {
   heal: [result: HealResult];
   /** The background carrier made marked profiles follow (deferred mode). */
   carry: [result: CarryResult];
+  /** A run of this Trueup over the whole ledger has raised an alert. */
+  alert: [alert: RaisedAlert];
   /** Background work (healing, carrying, closing overdue holds) met an error; it goes on. */
   healerError: [error: unknown];
   /** A listener has thrown, or its promise was rejected. What it listened to has happened. */
@@ -79,6 +82,7 @@ export class Trueup extends Operations<TrueupEvents> {
     this.#poster = new Poster(this.#posting, parts.mapping, posting);
     const onError = (error: unknown): void => {
       this.tell('healerError', error);
+      this.workFailed(error);
     };
     this.#healer = healer
       ? new Healer(parts.database, parts.mapping, {
@@ -168,17 +172,28 @@ export class Trueup extends Operations<TrueupEvents> {
    * Finds every cache that differs from the ledger and repairs it, or only reports it; with `report` and
    * `plan` it writes files of what it found.
    */
-  async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
+  override async reconcile(options: ReconcileOptions): Promise<ReconcileSummary> {
     const { onFinding, ...checked } = checkOptions(options);
     const tell = (finding: Finding): void => {
       this.tell('drift', finding);
       onFinding?.(finding);
     };
     const run = (source: ReadSource): Promise<ReconcileSummary> =>
-      withFiles(source, { ...checked, onFinding: tell }, (told) =>
-        reconcile(source.database, source.mapping, told, VERSION),
+      this.raising(source.mapping.ledger.table.quoted, checked, (atEnd) =>
+        withFiles(source, { ...checked, onFinding: tell }, (told) =>
+          reconcile(source.database, source.mapping, told, VERSION, atEnd),
+        ),
       );
     return checked.dryRun ? this.ask(run) : this.change(run);
+  }
+
+  protected override tellAlert(alert: RaisedAlert): void {
+    this.tell('alert', alert);
+  }
+
+  protected override reviver(): (() => Promise<void>) | undefined {
+    const { server } = this.#parts;
+    return server === undefined ? undefined : () => server.rejoin();
   }
 
   /**
@@ -191,6 +206,7 @@ export class Trueup extends Operations<TrueupEvents> {
   }
 
   async #close(): Promise<void> {
+    await this.endOperations(); // A run under way finishes its batch, for which it has to be let in.
     this.#gate.close();
     this.endStatements(); // First, because others may wait for their connections.
     await Promise.all([this.#poster.close(), this.#gate.empty()]);

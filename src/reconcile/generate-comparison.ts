@@ -79,7 +79,7 @@ export function comparison(
       ? 'false AS profile_exists'
       : `p.${profile.id.quoted} IS NOT NULL AS profile_exists`,
     profile?.user === undefined ? 'NULL::text AS user_id' : `p.${profile.user.quoted} AS user_id`,
-    ...(options.rows === true ? rowAddresses(mapping) : []),
+    ...(options.rows === true ? [...rowAddresses(mapping), ...rights(mapping)] : []),
     ...caches.map(
       ({ part, column, name }) => `${part === 'wallet' ? 'w' : 'p'}.${column.quoted} AS ${name}`,
     ),
@@ -92,7 +92,7 @@ export function comparison(
                           WHERE p.${profile.id.quoted} = w.${profile.link.quoted} OFFSET 0) AS p ON true`;
   return `SELECT coalesce(k.wallet_id, t.wallet_id) AS wallet_id, k.wallet_id IS NOT NULL AS wallet_exists,
        k.profile_id, coalesce(k.profile_exists, false) AS profile_exists, k.user_id,
-       coalesce(t.entries, 0) AS entry_count,${options.rows === true ? ' k.wallet_row, k.profile_row,' : ''}
+       coalesce(t.entries, 0) AS entry_count,${options.rows === true ? ' k.wallet_row, k.profile_row, k.overdraft, k.frozen,' : ''}
        ${caches.map((cache) => `k.${cache.name}, ${expectation(mapping, cache)} AS ${cache.name}_expected`).join(',\n       ')},
        ${chainBroken(method)} AS chain_broken
   FROM (SELECT ${cached.join(', ')}
@@ -100,6 +100,16 @@ export function comparison(
          WHERE ${within(scope, `w.${id.quoted}`, id.baseType)}) AS k
   FULL JOIN (${truth(mapping, scope, method)}) AS t ON t.wallet_id = k.wallet_id`;
 }
+
+/** What the wallet may do. What is not mapped, nobody may. */
+function rights({ wallet }: ResolvedMapping): string[] {
+  const flag = (column: Column | undefined): string =>
+    column === undefined ? 'false' : `coalesce(w.${column.quoted}, false)`;
+  return [`${flag(wallet.allowOverdraft)} AS overdraft`, `${flag(wallet.frozen)} AS frozen`];
+}
+
+/** The condition under which the entries of a wallet (alias c, with its rows) sum up to what it may not have. */
+export const isCritical = 'c.wallet_exists AND c.wallet_balance_expected < 0 AND NOT c.overdraft';
 
 /** Where the rows are, for a statement that updates them under the lock that it holds already. */
 function rowAddresses({ profile }: ResolvedMapping): string[] {
@@ -175,4 +185,13 @@ export function isWithoutHistory(mapping: ResolvedMapping): string {
     .map(({ name }) => `coalesce(c.${name}, 0) <> 0`)
     .join(' OR ');
   return `c.entry_count = 0 AND (${holdsCoins})`;
+}
+
+/** By how many coins the caches of a wallet (alias c) differ at most, as far as there are rows that hold them. */
+export function largestDelta(mapping: ResolvedMapping): string {
+  const deltas = comparedCaches(mapping).map(({ part, name }) => {
+    const delta = `abs(coalesce(c.${name}, 0)::numeric - c.${name}_expected::numeric)`;
+    return part === 'wallet' ? delta : `CASE WHEN c.profile_exists THEN ${delta} END`;
+  });
+  return `coalesce(greatest(${deltas.join(', ')}), 0)`;
 }

@@ -7,6 +7,7 @@ import { patiently } from './patience.js';
 import { repairWallets, type RepairOutcome } from './repair.js';
 import type { OnLocked } from './repair-statements.js';
 import type { Reporter } from './reporter.js';
+import type { Tiers } from './tiers.js';
 import { detailsOf, type Suspect, type Walk } from './walk.js';
 
 /** Wallets that are repaired in one transaction: enough to be fast, few enough to be in nobody's way. */
@@ -20,6 +21,8 @@ export interface MenderOptions {
   readonly walk: Walk;
   readonly runId: string;
   readonly reporter: Reporter;
+  /** null: whatever is found is repaired. */
+  readonly tiers: Tiers | null;
   readonly signal: AbortSignal | undefined;
   /** The connection was lost; the work is done again. */
   readonly onLost: () => void;
@@ -43,12 +46,12 @@ export class Mender {
     const { reporter } = this.#options;
     const breaks = new Map<string, CacheComparison>();
     const ids: string[] = [];
-    for (const { walletId, details } of suspects) {
-      if (walletId === null || !isWorthTrying(details)) {
-        reporter.left(details);
-        continue;
-      }
+    for (const { walletId, details, negative } of suspects) {
+      const worthTrying = isWorthTrying(details);
+      if (walletId === null || !worthTrying) reporter.left(details);
+      if (walletId === null || (!worthTrying && negative === undefined)) continue;
       ids.push(walletId);
+      if (!worthTrying) continue;
       const broken = details?.caches.find(({ field }) => field === 'balanceAfter');
       if (broken !== undefined) breaks.set(walletId, broken);
     }
@@ -73,7 +76,7 @@ export class Mender {
     onLocked: OnLocked,
     breaks: ReadonlyMap<string, CacheComparison>,
   ): Promise<RepairOutcome> {
-    const { walk, runId, signal, onLost } = this.#options;
+    const { walk, runId, signal, onLost, tiers } = this.#options;
     const { database, mapping, investigator } = walk;
     const batch = this.#batch;
     const options = {
@@ -81,6 +84,7 @@ export class Mender {
       onLocked,
       investigator,
       breaks,
+      tiers,
       reach: (stage: Parameters<typeof reach>[0]) => {
         reach(stage, batch);
       },
@@ -104,6 +108,7 @@ export class Mender {
   async #conclude(outcome: RepairOutcome): Promise<void> {
     const { reporter } = this.#options;
     for (const findings of outcome.found) reporter.found(findings);
+    for (const wallet of outcome.critical) reporter.critical(wallet);
     for (const { walletId, error } of outcome.failed) {
       const { code, message } = error;
       reporter.failed({ walletId, details: await this.#details(walletId), code, message });

@@ -12,19 +12,25 @@ import {
 } from '../core/arguments.js';
 import type { Finding } from '../core/drift.js';
 import { TrueupError } from '../core/errors.js';
+import { PACE_READERS, type PaceOptions, type ReconcilePause } from './pace-options.js';
 
-/** What reconcile is asked to do. Exactly one of `all` and `userIds`; neither to resume a run with its own. */
-export interface ReconcileOptions {
+/** What reconcile is asked to do. Exactly one of `all`, `userIds` and `sinceCheckpoint`; neither to resume a run with its own. */
+export interface ReconcileOptions extends PaceOptions {
   /** Every wallet. */
   readonly all?: boolean | undefined;
+  /**
+   * The wallets that may have drifted since the ledger was verified last, and a slice of the others: each
+   * run takes up where the last one stopped, so that every wallet is verified once a {@link cycle}.
+   */
+  readonly sinceCheckpoint?: boolean | undefined;
+  /** With sinceCheckpoint: seconds in which every wallet is to be verified once. Default: 7 days. */
+  readonly cycle?: number | undefined;
   /** The wallets of these users. */
   readonly userIds?: readonly string[] | undefined;
   /** Report only; nothing is written, not even a record of the run. */
   readonly dryRun?: boolean | undefined;
   /** Goes on with a run that was interrupted or stopped: its id, or true for the last one of the ledger. */
   readonly resume?: boolean | string | undefined;
-  /** Wallets a batch. Default: 10,000. */
-  readonly batchSize?: number | undefined;
   /** Batches that are looked at side by side, 1 to 16. Default: 1. */
   readonly jobs?: number | undefined;
   /** Look at so many wallets at most; a resumed run at so many more. */
@@ -35,6 +41,14 @@ export interface ReconcileOptions {
   readonly maxRepairRatio?: number | undefined;
   /** Stop before the first repair where a cache would be changed by more coins than this. */
   readonly maxDelta?: bigint | number | string | undefined;
+  /**
+   * Leave a wallet with a cache that differs by more coins than this: it waits for `trueup runs approve`. And
+   * freeze and report wallets whose entries sum up to less than zero without overdraft. Default: repair
+   * whatever is found; unattended: 100.
+   */
+  readonly reviewOver?: bigint | number | string | undefined;
+  /** Seconds for which what finished runs found is kept. Default: 90 days. */
+  readonly keepFindings?: number | undefined;
   /** Nobody watches: repair 5% of the wallets at most, or 100, unless maxRepairRatio says otherwise. */
   readonly unattended?: boolean | undefined;
   /** Writes a report into this file: `.html`, `.csv` or `.json`. */
@@ -51,6 +65,8 @@ export interface ReconcileOptions {
   readonly onProgress?: ((progress: ReconcileProgress) => void) | undefined;
   /** Something that a person should know of, and that the run goes on with. */
   readonly onWarning?: ((warning: ReconcileWarning) => void) | undefined;
+  /** Why the run waits, once for each reason. */
+  readonly onPause?: ((pause: ReconcilePause) => void) | undefined;
 }
 
 /** What a run goes on with, and a person should know of. */
@@ -63,7 +79,8 @@ export interface ReconcileWarning {
 
 /** A wallet that the run had to leave as it is. */
 export interface ReconcileProblem {
-  readonly type: 'skip' | 'error';
+  /** critical: its entries sum up to less than zero without overdraft. */
+  readonly type: 'skip' | 'error' | 'critical';
   readonly walletId: string;
   readonly userId: string | null;
   readonly code: string;
@@ -77,6 +94,8 @@ export interface ReconcileProgress {
   readonly total: number;
   readonly drifted: number;
   readonly repaired: number;
+  /** Of a resumed run: wallets that had been looked at before. */
+  readonly resumedFrom?: number;
 }
 
 /** The highest batchSize. A batch is one statement's work; beyond this its memory and its snapshot grow for nothing. */
@@ -85,8 +104,16 @@ export const MAX_BATCH_SIZE = 1_000_000;
 /** The highest number of jobs: each takes a connection, and a processor of the server. */
 export const MAX_JOBS = 16;
 
+/** A week: the nightly run verifies a seventh each time. */
+export const DEFAULT_CYCLE = 7 * 86_400;
+
+/** Ten years. */
+export const MAX_CYCLE = 3_650 * 86_400;
+
 const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   all: readFlag,
+  sinceCheckpoint: readFlag,
+  cycle: readWhole(1, MAX_CYCLE),
   userIds: readList(readWords),
   dryRun: readFlag,
   resume: readResume,
@@ -96,6 +123,8 @@ const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   maxRepairs: readWhole(0, Number.MAX_SAFE_INTEGER),
   maxRepairRatio: readPart,
   maxDelta: readPositiveCoins,
+  reviewOver: readPositiveCoins,
+  keepFindings: readWhole(0, Number.MAX_SAFE_INTEGER),
   unattended: readFlag,
   report: readText,
   plan: readText,
@@ -105,6 +134,8 @@ const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   onProblem: readFunction,
   onProgress: readFunction,
   onWarning: readFunction,
+  onPause: readFunction,
+  ...PACE_READERS,
 });
 
 function readResume(value: unknown, name: string, whose: string): boolean | string {
@@ -137,10 +168,12 @@ export function readSignal(value: unknown, name: string, whose: string): AbortSi
 }
 
 /** The options with defaults filled in. */
-export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta'> {
+export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta' | 'reviewOver'> {
   readonly dryRun: boolean;
   readonly jobs: number;
+  readonly sinceCheckpoint: boolean;
   readonly maxDelta?: bigint | undefined;
+  readonly reviewOver?: bigint | undefined;
   /** undefined: every wallet. */
   readonly userIds?: readonly string[] | undefined;
 }
@@ -149,12 +182,20 @@ export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta'> {
 export function checkOptions(given: ReconcileOptions): CheckedOptions {
   const options = read(OPTIONS, given);
   const userIds = options.userIds ?? [];
-  if (options.all === true && userIds.length > 0) {
-    throw invalid('all and userIds exclude each other', 'Choose all, or some users.');
+  const chosen = [
+    ...(options.all === true ? ['all'] : []),
+    ...(options.sinceCheckpoint === true ? ['sinceCheckpoint'] : []),
+    ...(userIds.length > 0 ? ['userIds'] : []),
+  ];
+  if (chosen.length > 1) {
+    throw invalid(`${chosen.join(' and ')} exclude each other`, 'Choose one of them.');
   }
   const resuming = options.resume !== undefined && options.resume !== false;
-  if (options.all !== true && userIds.length === 0 && !resuming) {
-    throw invalid('neither all nor userIds is given', 'Choose all, or name some users.');
+  if (chosen.length === 0 && !resuming) {
+    throw invalid(
+      'neither all nor userIds nor sinceCheckpoint is given',
+      'Choose all, sinceCheckpoint, or name some users.',
+    );
   }
   if (options.plan !== undefined && options.dryRun === false) {
     throw invalid('a plan is made by a dry run', 'Leave dryRun or plan out.');
@@ -166,12 +207,17 @@ export function checkOptions(given: ReconcileOptions): CheckedOptions {
       'Leave dryRun or resume out.',
     );
   }
-  const { maxDelta, ...others } = options;
+  if (options.cycle !== undefined && options.sinceCheckpoint !== true && !resuming) {
+    throw invalid('cycle says nothing without sinceCheckpoint', 'Leave cycle out.');
+  }
+  const { maxDelta, reviewOver, ...others } = options;
   return {
     ...others,
     dryRun,
     jobs: options.jobs ?? 1,
+    sinceCheckpoint: options.sinceCheckpoint ?? false,
     maxDelta: maxDelta === undefined ? undefined : BigInt(maxDelta),
+    reviewOver: reviewOver === undefined ? undefined : BigInt(reviewOver),
     userIds: userIds.length === 0 ? undefined : [...new Set(userIds)],
   };
 }

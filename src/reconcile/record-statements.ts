@@ -235,7 +235,7 @@ SELECT (SELECT count(*) FROM users)::text AS drifted,
        count(*) FILTER (WHERE f.state = 'failed')::text AS errors,
        count(*) FILTER (WHERE f.state = 'review')::text AS review,
        count(*) FILTER (WHERE f.state = 'critical')::text AS critical,
-       coalesce(bool_or(f.part IS NULL OR f.field <> 'balanceAfter' AND f.cause <> 'no_history'), false) AS "leftWrong"
+       coalesce(bool_or(f.state <> 'critical' AND f.part IS NULL OR f.field <> 'balanceAfter' AND f.cause <> 'no_history'), false) AS "leftWrong"
   FROM others AS f`,
     values: [runId],
   };

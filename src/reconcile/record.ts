@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { messageOf, TrueupError } from '../core/errors.js';
 import type { Tally } from '../core/drift.js';
 import type { ResolvedMapping } from '../mapping/model.js';
-import type { Database } from '../postgres/database.js';
+import type { Database, Queryable } from '../postgres/database.js';
 import { isConnectionFailure } from '../postgres/failures.js';
 import { BEGINNING, type Checkpoint } from './checkpoint.js';
 import { changesSince, fingerprintText, type Fingerprint } from './fingerprint.js';
@@ -147,12 +147,26 @@ export class RunRecord {
     await this.#database.query(statements.settleFindings(this.id, seen));
   }
 
-  /** @throws TrueupError `run_lost` */
-  async end(ending: statements.Ending): Promise<void> {
-    const rows = await patiently(() =>
-      this.#database.query(statements.endRun(this.id, this.lease.token, ending)),
+  /**
+   * Ends it.
+   *
+   * @param together what is committed with the end
+   * @throws TrueupError `run_lost`
+   */
+  async end(
+    ending: statements.Ending,
+    together: (session: Queryable) => Promise<void>,
+  ): Promise<void> {
+    const ended = statements.endRun(this.id, this.lease.token, ending);
+    await patiently(() =>
+      this.#database.transaction(
+        async (session) => {
+          if ((await session.query(ended)).length === 0) throw this.#lost();
+          await together(session);
+        },
+        { retries: 3 },
+      ),
     );
-    if (rows.length === 0) throw this.#lost();
   }
 
   /** Records why the run failed. Where not even that is possible, it will be found dead. */

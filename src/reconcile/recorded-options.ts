@@ -3,10 +3,13 @@ import type { CheckedOptions } from './options.js';
 
 /** The options of a run as its row keeps them: what was asked for, without what only this process knows. */
 export function asRecorded(options: CheckedOptions): Readonly<Record<string, unknown>> {
-  const { userIds, batchSize, limit, failOnDrift, jobs, unattended } = options;
-  const { maxRepairs, maxRepairRatio, maxDelta } = options;
+  const { userIds, sinceCheckpoint, cycle, batchSize, limit, failOnDrift, jobs, unattended } =
+    options;
+  const { maxRepairs, maxRepairRatio, maxDelta, reviewOver } = options;
+  const { nice, runTime, maxLag, maxLoad } = options;
   return {
-    all: userIds === undefined,
+    all: userIds === undefined && !sinceCheckpoint,
+    ...(sinceCheckpoint ? { sinceCheckpoint, cycle } : {}),
     userIds,
     batchSize,
     limit,
@@ -16,6 +19,8 @@ export function asRecorded(options: CheckedOptions): Readonly<Record<string, unk
     maxRepairs,
     maxRepairRatio,
     maxDelta: maxDelta === undefined ? undefined : String(maxDelta),
+    reviewOver: reviewOver === undefined ? undefined : String(reviewOver),
+    ...{ nice, runTime, maxLag, maxLoad },
   };
 }
 
@@ -27,16 +32,21 @@ export function withRecorded(
   asked: CheckedOptions,
   recorded: Readonly<Record<string, unknown>>,
 ): CheckedOptions {
-  const { userIds, failOnDrift, unattended, maxRepairs, maxRepairRatio, maxDelta } = asked;
-  const chosen = asked.all === true || userIds !== undefined;
+  const { userIds, failOnDrift, unattended, maxRepairs, maxRepairRatio, maxDelta, reviewOver } =
+    asked;
+  const chosen = asked.all === true || asked.sinceCheckpoint || userIds !== undefined;
+  const sinceCheckpoint = chosen ? asked.sinceCheckpoint : flag(recorded['sinceCheckpoint']);
   return {
     ...asked,
+    sinceCheckpoint: sinceCheckpoint ?? false,
+    cycle: chosen ? asked.cycle : number(recorded['cycle']),
     userIds: chosen ? userIds : texts(recorded['userIds']),
     failOnDrift: failOnDrift ?? flag(recorded['failOnDrift']),
     unattended: unattended ?? flag(recorded['unattended']),
     maxRepairs: maxRepairs ?? number(recorded['maxRepairs']),
     maxRepairRatio: maxRepairRatio ?? number(recorded['maxRepairRatio']),
     maxDelta: maxDelta ?? coins(recorded['maxDelta']),
+    reviewOver: reviewOver ?? coins(recorded['reviewOver']),
   };
 }
 

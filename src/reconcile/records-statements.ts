@@ -94,7 +94,7 @@ export function records(
 ): Statement {
   const repaired = sources.repairs
     ? `(SELECT max(p.repaired_at) FROM trueup.repairs p
-          WHERE p.wallet_id = s.wallet AND p.run_id IS DISTINCT FROM $5::uuid
+          WHERE p.wallet_id = s.wallet AND p.run_id IS DISTINCT FROM $5::uuid AND p.cause <> 'undone'
             AND EXISTS (SELECT FROM trueup.runs r WHERE r.id = p.run_id AND r.ledger = $3))`
     : 'NULL::timestamptz';
   return {

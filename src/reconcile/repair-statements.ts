@@ -7,9 +7,12 @@ import {
   cachesDiffer,
   comparedCaches,
   comparison,
+  isCritical,
   isWithoutHistory,
+  largestDelta,
   partDiffers,
 } from './generate-comparison.js';
+import { asText } from './generate-truth.js';
 
 /** Statements that lock and repair. */
 
@@ -69,6 +72,11 @@ export interface FoundRow {
   readonly profile_exists: boolean;
   readonly user_id: string | null;
   readonly entry_count: string;
+  /** More coins than the run may move by itself: it was left as it is. */
+  readonly held: boolean;
+  /** What its entries sum up to, where that is below zero without overdraft and the run has tiers. */
+  readonly critical: string | null;
+  readonly frozen: boolean;
   /** JSON: `"wallet.balance": ["7", "494"]` for every cache that differed: before and after. */
   readonly changes: string;
 }
@@ -82,25 +90,38 @@ export interface FoundRow {
 export function repairLocked(
   mapping: ResolvedMapping,
   walletIds: readonly string[],
-  record: { readonly runId: string; readonly cause: Cause },
+  record: {
+    readonly runId: string;
+    readonly cause: Cause;
+    /** Coins a cache may be changed by; what differs by more is left. */
+    readonly reviewOver?: bigint | undefined;
+  },
 ): Statement {
   const most = String(walletIds.length);
+  const { reviewOver } = record;
+  const tiers = reviewOver !== undefined;
+  const held = tiers ? `${largestDelta(mapping)} > $4::numeric` : 'false';
+  const differ = cachesDiffer(mapping);
   return {
     text: `WITH found AS MATERIALIZED (
-  SELECT c.*, '{' || concat_ws(',', ${changes(mapping)}) || '}' AS changes
+  SELECT c.*, ${held} AS held, '{' || concat_ws(',', ${changes(mapping)}) || '}' AS changes
     FROM (${comparison(mapping, { kind: 'ids' }, { chain: false, rows: true })}) AS c
-   WHERE c.wallet_exists AND ${cachesDiffer(mapping)} LIMIT ${most}
+   WHERE c.wallet_exists AND ${tiers ? `(${differ} OR ${isCritical})` : differ} LIMIT ${most}
 ), repairable AS MATERIALIZED (
-  SELECT c.* FROM found AS c WHERE NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
+  SELECT c.* FROM found AS c WHERE NOT c.held AND ${differ} AND NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
 ), ${repairOfWallets(mapping)}, ${repairOfProfiles(mapping)}recorded AS (
   INSERT INTO trueup.repairs (run_id, wallet_id, profile_id, user_id, cause, changes)
   SELECT $2::uuid, c.wallet_id::text, c.profile_id::text, c.user_id::text, $3::text, ${written(mapping)}
     FROM repairable AS c WHERE c.profile_exists OR c.profile_id IS NULL OR ${written(mapping)} <> '{}'
 )
-SELECT c.wallet_id::text, c.profile_id::text, c.profile_exists, c.user_id::text, c.entry_count::text, c.changes
+SELECT c.wallet_id::text, c.profile_id::text, c.profile_exists, c.user_id::text, c.entry_count::text, c.held, c.frozen,
+       ${tiers ? `CASE WHEN ${isCritical} THEN ${asText('c.wallet_balance_expected')} END` : 'NULL'} AS critical, c.changes
   FROM found AS c
  ORDER BY c.wallet_id`,
-    values: [walletIds, record.runId, record.cause],
+    values: [
+      ...[walletIds, record.runId, record.cause],
+      ...(reviewOver === undefined ? [] : [String(reviewOver)]),
+    ],
   };
 }
 

@@ -2,13 +2,16 @@ import { type TrueupError } from '../core/errors.js';
 import { fallbackCause, firstCause } from '../core/causes.js';
 import type { CacheComparison } from '../core/comparison.js';
 import { findingsOf, type Cause, type Finding } from '../core/drift.js';
+import { freezeWallet } from '../ledger/settings.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
-import { isFaultOfOneUser, isRetryable, toTrueupError } from '../postgres/failures.js';
+import { isRetryable, toTrueupError } from '../postgres/failures.js';
 import type { Investigator } from './evidence.js';
 import type { Failpoint } from './failpoints.js';
+import { byHalves } from './halves.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
+import { heldBack, type CriticalWallet, type Tiers } from './tiers.js';
 
 /** A wallet whose repair the database refused. */
 export interface FailedRepair {
@@ -22,6 +25,8 @@ export interface RepairOutcome {
   readonly found: readonly (readonly Finding[])[];
   /** Left alone, because somebody else holds the wallet or its profile. */
   readonly locked: readonly string[];
+  /** Wallets whose entries sum up to what they may not have, drifted or not: only in a run with tiers. */
+  readonly critical: readonly CriticalWallet[];
   /** The database refused the new value, such as one that its column cannot hold. */
   readonly failed: readonly FailedRepair[];
 }
@@ -32,24 +37,29 @@ export interface RepairOptions {
   readonly runId: string;
   readonly onLocked: statements.OnLocked;
   readonly investigator: Investigator;
+  /** What is left for people; left out: whatever is found is repaired. */
+  readonly tiers?: Tiers | null;
   /** Breaks in running balances that detection has seen, by wallet. */
   readonly breaks?: ReadonlyMap<string, CacheComparison>;
   /** What is done with wallets that are locked; default: {@link repairHeld}. It may be done again. */
-  readonly repair?: (session: Queryable, walletIds: readonly string[]) => Promise<Finding[][]>;
+  readonly repair?: (
+    session: Queryable,
+    walletIds: readonly string[],
+  ) => Promise<readonly (readonly Finding[])[]>;
   /** Called at the stages of the transaction, for tests that end the process there. */
   readonly reach?: (stage: Failpoint) => void;
 }
 
 /**
  * How a repairing transaction runs. It waits for the lock of a wallet that was held at the first
- * attempt, but not for long. And it has just locked every row that it reads next: with the planner's
- * usual price for a random page it would read both whole tables instead (65 ms for 1,000 wallets of
- * 100,000, against 25).
+ * attempt, but not for long: whoever stands behind it in the queue waits as well. And it has just locked
+ * every row that it reads next: with the planner's usual price for a random page it would read both whole
+ * tables instead (65 ms for 1,000 wallets of 100,000, against 25).
  */
-const SETTINGS = { lock_timeout: '1s', random_page_cost: '1.1', work_mem: '64MB' } as const;
+const SETTINGS = { lock_timeout: '250ms', random_page_cost: '1.1', work_mem: '64MB' } as const;
 
 /** A transaction that waits for nobody needs no more; one that waits is tried again this often. */
-const RETRIES = { skip: 3, wait: 2 } as const;
+const RETRIES = { skip: 3, wait: 4 } as const;
 
 /**
  * Compares wallets under lock and repairs those that have drifted, in one transaction. Where the
@@ -65,33 +75,31 @@ export async function repairWallets(
   walletIds: readonly string[],
   options: RepairOptions,
 ): Promise<RepairOutcome> {
-  if (walletIds.length === 0) return { found: [], locked: [], failed: [] };
-  try {
-    const outcome = await database.transaction(
-      (session) => repairUnderLock(session, mapping, walletIds, options),
-      { settings: SETTINGS, retries: RETRIES[options.onLocked] },
-    );
-    options.reach?.('after_commit');
-    return outcome;
-  } catch (error) {
-    if (!isFaultOfOneUser(error)) throw error;
-    const [only] = walletIds;
-    if (walletIds.length === 1 && only !== undefined) return givenUp(only, error);
-    const middle = Math.ceil(walletIds.length / 2);
-    const left = await repairWallets(database, mapping, walletIds.slice(0, middle), options);
-    const right = await repairWallets(database, mapping, walletIds.slice(middle), options);
-    return {
-      found: [...left.found, ...right.found],
-      locked: [...left.locked, ...right.locked],
-      failed: [...left.failed, ...right.failed],
-    };
-  }
+  const outcomes = await byHalves(walletIds, {
+    work: async (ids) => {
+      const outcome = await database.transaction(
+        (session) => repairUnderLock(session, mapping, ids, options),
+        { settings: SETTINGS, retries: RETRIES[options.onLocked] },
+      );
+      options.reach?.('after_commit');
+      return outcome;
+    },
+    givenUp,
+  });
+  return {
+    found: outcomes.flatMap(({ found }) => found),
+    critical: outcomes.flatMap(({ critical }) => critical),
+    locked: outcomes.flatMap(({ locked }) => locked),
+    failed: outcomes.flatMap(({ failed }) => failed),
+  };
 }
+
+const NOTHING: RepairOutcome = { found: [], critical: [], locked: [], failed: [] };
 
 function givenUp(walletId: string, error: unknown): RepairOutcome {
   return isRetryable(error)
-    ? { found: [], locked: [walletId], failed: [] }
-    : { found: [], locked: [], failed: [{ walletId, error: toTrueupError(error) }] };
+    ? { ...NOTHING, locked: [walletId] }
+    : { ...NOTHING, failed: [{ walletId, error: toTrueupError(error) }] };
 }
 
 async function repairUnderLock(
@@ -104,52 +112,79 @@ async function repairUnderLock(
   options.reach?.('after_lock');
   const held = new Set(locked);
   const free = held.size === 0 ? walletIds : walletIds.filter((id) => !held.has(id));
-  if (free.length === 0) return { found: [], locked, failed: [] };
-  const found =
+  if (free.length === 0) return { ...NOTHING, locked };
+  const repaired =
     options.repair === undefined
       ? await repairHeld(session, mapping, free, options)
-      : await options.repair(session, free);
+      : { found: await options.repair(session, free) };
   options.reach?.('before_commit');
-  return { found, locked, failed: [] };
+  return { ...NOTHING, ...repaired, locked };
 }
 
 /**
  * Compares wallets that are locked already, repairs and records.
  *
- * @returns what was found, of each wallet that had drifted
+ * @returns what was found, of each wallet that had drifted; and those that may not be as they are
  */
 export async function repairHeld(
   session: Queryable,
   mapping: ResolvedMapping,
   walletIds: readonly string[],
   options: Omit<RepairOptions, 'onLocked'>,
-): Promise<Finding[][]> {
-  const { investigator, runId } = options;
+): Promise<Pick<RepairOutcome, 'found' | 'critical'>> {
+  const { investigator, runId, tiers } = options;
   const ledger = await investigator.ledger(session, runId);
   const usual = fallbackCause(ledger);
+  const record = { runId, cause: usual, reviewOver: tiers?.reviewOver };
   const rows = await session.query<statements.FoundRow>(
-    statements.repairLocked(mapping, walletIds, { runId, cause: usual }),
+    statements.repairLocked(mapping, walletIds, record),
   );
   options.reach?.('after_update');
-  if (rows.length === 0) return [];
+  if (rows.length === 0) return NOTHING;
+  const critical = await freezeCritical(session, mapping, rows);
   const decode = foundDecoder(mapping);
-  const drifted = rows.map((row) => {
-    const broken = options.breaks?.get(row.wallet_id);
+  const drifted = rows.flatMap((row) => {
     const one = decode(row);
+    if (one.caches.length === 0) return [];
+    const broken = options.breaks?.get(row.wallet_id);
     return broken === undefined ? one : { ...one, caches: [...one.caches, broken] };
   });
-  const found = await investigator.investigate(session, drifted, { ledger, run: runId });
-  const findings = found.map((row) => findingsOf(row, { repaired: true }));
+  const held = new Set(rows.filter((row) => row.held).map((row) => row.wallet_id));
+  const compared = await investigator.investigate(session, drifted, { ledger, run: runId });
+  const found = compared.map((row) =>
+    held.has(row.walletId ?? '') ? heldBack(row) : findingsOf(row, { repaired: true }),
+  );
   // Most of a mass of repairs have the usual cause; only the others are written once more.
-  const causes = findings.map(repairCause).filter(({ cause }) => cause !== usual);
+  const repaired = found.filter((all) => all.some((one) => one.repaired));
+  const causes = repaired.map(repairCause).filter(({ cause }) => cause !== usual);
   if (causes.length > 0) await session.query(statements.nameCauses(runId, causes));
-  return findings;
+  return { found, critical };
+}
+
+/** Freezes what has less than it may have, as a person would, where the mapping says how. */
+async function freezeCritical(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  rows: readonly statements.FoundRow[],
+): Promise<CriticalWallet[]> {
+  const { frozen: freezable, frozenReason } = mapping.wallet;
+  const found: CriticalWallet[] = [];
+  for (const { wallet_id: walletId, critical: sum, frozen, ...row } of rows) {
+    if (sum === null) continue;
+    if (freezable !== undefined && !frozen) {
+      const reason = frozenReason === undefined ? undefined : `its entries sum up to ${sum}`;
+      await freezeWallet(session, mapping, walletId, reason);
+    }
+    const { profile_id: profileId, user_id: userId } = row;
+    found.push({ walletId, profileId, userId, sum, frozen: freezable !== undefined });
+  }
+  return found;
 }
 
 /** A repaired wallet has one cause on record: the first of those of its caches. */
 function repairCause(findings: readonly Finding[]): { walletId: string; cause: Cause } {
   const causes = new Set<Cause>();
-  for (const { field, cause } of findings) if (field !== 'balanceAfter') causes.add(cause);
+  for (const { repaired, cause } of findings) if (repaired) causes.add(cause);
   return { walletId: findings[0]?.walletId ?? '', cause: firstCause(causes) };
 }
 

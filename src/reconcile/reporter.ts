@@ -7,8 +7,9 @@ import {
   type Tally,
 } from '../core/drift.js';
 import type { Progress } from './checkpoint.js';
-import type { ReconcileOptions, ReconcileProblem } from './options.js';
+import type { ReconcileOptions } from './options.js';
 import type { FindingRow } from './record-statements.js';
+import { criticalMessage, type CriticalWallet } from './tiers.js';
 
 /** A wallet that is left as it is. */
 interface Left {
@@ -23,6 +24,7 @@ interface Left {
 export class Reporter {
   readonly tally: Tally;
   readonly #told: Pick<ReconcileOptions, 'onFinding' | 'onProblem' | 'onProgress'>;
+  readonly #resumedFrom: number;
   #rows: FindingRow[] = [];
 
   /** @param counted what the run had counted before it was resumed */
@@ -31,6 +33,7 @@ export class Reporter {
     counted: Partial<Tally> = {},
   ) {
     this.#told = told;
+    this.#resumedFrom = counted.checked ?? 0;
     this.tally = { ...emptyTally(), ...counted };
   }
 
@@ -46,6 +49,15 @@ export class Reporter {
   /** What a run leaves as it is. */
   left(details: Comparison | undefined): void {
     if (details !== undefined) this.found(findingsOf(details, { repaired: false }));
+  }
+
+  /** A wallet that has less than it may have. */
+  critical(wallet: CriticalWallet): void {
+    const { walletId, profileId, userId } = wallet;
+    const message = criticalMessage(wallet);
+    this.tally.critical += 1;
+    this.#rows.push({ ...NOTHING, state: 'critical', walletId, profileId, userId, message });
+    this.#told.onProblem?.({ type: 'critical', walletId, userId, code: 'below_zero', message });
   }
 
   /** A wallet that others held locked. */
@@ -70,7 +82,8 @@ export class Reporter {
   /** Tells how far the run is. */
   tellProgress(total: number): void {
     const { checked, drifted, repaired, ...rest } = this.progress(total);
-    this.#told.onProgress?.({ checked, total: rest.total, drifted, repaired });
+    const resumed = this.#resumedFrom === 0 ? {} : { resumedFrom: this.#resumedFrom };
+    this.#told.onProgress?.({ checked, total: rest.total, drifted, repaired, ...resumed });
   }
 
   /** What is to be recorded, once. */
@@ -80,7 +93,7 @@ export class Reporter {
     return rows;
   }
 
-  #problem(type: ReconcileProblem['type'], { walletId, details, code, message }: Left): void {
+  #problem(type: 'skip' | 'error', { walletId, details, code, message }: Left): void {
     const userId = details?.userId ?? null;
     this.#rows.push({
       ...NOTHING,
@@ -108,5 +121,6 @@ function rowOf(finding: Finding): FindingRow {
   const { walletId, profileId, userId, part, field, cached, expected, delta, cause, evidence } =
     finding;
   const said = { part, field, cached, expected, delta, cause, evidence };
-  return { state: 'reported', walletId, profileId, userId, ...said, message: null };
+  const { state = 'reported' } = finding;
+  return { state, walletId, profileId, userId, ...said, message: null };
 }

@@ -149,7 +149,7 @@ async function repair(
     }),
   );
   const broken = before.caches.find(({ field }) => field === 'balanceAfter');
-  const found = await repairHeld(session, mapping, [walletId], {
+  const { found } = await repairHeld(session, mapping, [walletId], {
     runId,
     investigator: new Investigator(mapping),
     ...(broken === undefined ? {} : { breaks: new Map([[walletId, broken]]) }),

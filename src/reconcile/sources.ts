@@ -81,7 +81,8 @@ export async function* everyProfile(
   }
 }
 
-async function endOf(
+/** The end of the batch of so many rows that begins after a key. */
+export async function endOf(
   { database }: Walk,
   { signal, onLost }: SourceOptions,
   walked: statements.Walked,

@@ -1,13 +1,15 @@
 import type { Checkpoint } from './checkpoint.js';
 import { reach } from './failpoints.js';
+import { touchedProfiles, touchedWallets, type IncrementalPlan } from './incremental.js';
 import type { Mender } from './mender.js';
+import { criticalAmong } from './negatives.js';
 import type { CheckedOptions } from './options.js';
 import type { Pace } from './pace.js';
-import { patiently } from './patience.js';
 import { Pipeline } from './pipeline.js';
 import type { Rails } from './rails.js';
 import type { RunRecord } from './record.js';
 import type { Reporter } from './reporter.js';
+import { detectPatiently, type Seen } from './smaller.js';
 import {
   everyProfile,
   everyWallet,
@@ -16,7 +18,8 @@ import {
   type SourceEnd,
 } from './sources.js';
 import { judgeSurvey, keptSuspects, recordsOf, type Stop } from './survey.js';
-import { detectIn, type Piece, type Suspect, type Walk } from './walk.js';
+import { heldBack, isHeldBack, tiersOf } from './tiers.js';
+import type { Piece, Suspect, Walk } from './walk.js';
 
 /** Why a run has not looked at every wallet. */
 export type Incomplete = 'limit' | 'interrupted' | 'stopped' | 'run_time';
@@ -32,6 +35,8 @@ export interface StagesOptions {
   readonly reporter: Reporter;
   /** In the order in which they are looked at; undefined: every wallet. */
   readonly walletIds: readonly string[] | undefined;
+  /** Of an incremental run, unless it looks at every wallet after all. */
+  readonly plan?: IncrementalPlan | undefined;
   /** Wallets to look at in all. */
   readonly total: number;
   readonly from: Checkpoint;
@@ -45,9 +50,8 @@ export interface StagesOptions {
   };
 }
 
-interface Detected {
+interface Detected extends Seen {
   readonly piece: Piece;
-  readonly suspects: readonly Suspect[];
   readonly milliseconds: number;
 }
 
@@ -85,9 +89,12 @@ export class Stages {
       const end = (await this.#judge()) ?? (await this.#stage(this.#suspects(), this.#handle));
       if (end !== null) return end;
     }
-    if (looked !== null || this.#parts.walletIds !== undefined) return looked;
+    const { walk, plan, walletIds } = this.#parts;
+    if (looked !== null || (walletIds !== undefined && plan === undefined)) return looked;
     return this.#stage(
-      everyProfile(this.#parts.walk, this.#source, this.#point.profilesAbove),
+      plan === undefined
+        ? everyProfile(walk, this.#source, this.#point.profilesAbove)
+        : touchedProfiles(walk, this.#source, plan, this.#point),
       this.#handle,
     );
   }
@@ -98,8 +105,12 @@ export class Stages {
   }
 
   #wallets(): Source {
-    const { walk, walletIds, options } = this.#parts;
-    const from = { above: this.#point.above, limit: options.limit ?? Number.MAX_SAFE_INTEGER };
+    const { walk, walletIds, plan, options } = this.#parts;
+    const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
+    if (plan !== undefined) {
+      return touchedWallets(walk, this.#source, plan, { point: this.#point, limit });
+    }
+    const from = { above: this.#point.above, limit };
     return walletIds === undefined
       ? everyWallet(walk, this.#source, from)
       : listedWallets(walletIds, this.#source, from);
@@ -131,8 +142,9 @@ export class Stages {
         if ('end' in next) return next.end === 'complete' ? null : next.end;
         if (options.signal?.aborted === true) return 'interrupted';
         repair?.record.checkLease();
-        const { piece, suspects, milliseconds } = next.result;
+        const { piece, suspects, tooLong, milliseconds } = next.result;
         const began = performance.now();
+        for (const walletId of tooLong) this.#skip(walletId);
         await handle(suspects, piece);
         this.#batch += 1;
         pace.done(piece.wallets, milliseconds + performance.now() - began);
@@ -145,18 +157,40 @@ export class Stages {
   async #detect(piece: Piece): Promise<Detected> {
     const { walk } = this.#parts;
     const began = performance.now();
-    const suspects = await patiently(() => detectIn(walk, piece), this.#source);
-    return { piece, suspects, milliseconds: performance.now() - began };
+    const seen = await detectPatiently(walk, piece, this.#source);
+    return { piece, ...seen, milliseconds: performance.now() - began };
+  }
+
+  #skip(walletId: string): void {
+    this.#parts.reporter.skipped({
+      walletId,
+      details: undefined,
+      code: 'timed_out',
+      message: 'the server ended the comparison of this wallet: it took longer than it allows',
+    });
   }
 
   /** Repairs a batch, or only reports it. */
   readonly #handle: Handle = async (suspects, piece) => {
-    const { repair, reporter } = this.#parts;
+    const { repair } = this.#parts;
     reach('after_detect', this.#batch);
-    if (repair === undefined) for (const { details } of suspects) reporter.left(details);
+    if (repair === undefined) await this.#report(suspects);
     else await repair.mender.repair(suspects, this.#batch);
     await this.#done(piece, []);
   };
+
+  async #report(suspects: readonly Suspect[]): Promise<void> {
+    const { walk, options, reporter } = this.#parts;
+    const tiers = tiersOf(options);
+    for (const { details } of suspects) {
+      if (details === undefined || tiers === null || !isHeldBack(details, tiers)) {
+        reporter.left(details);
+      } else {
+        reporter.found(heldBack(details));
+      }
+    }
+    for (const wallet of await criticalAmong(walk, suspects)) reporter.critical(wallet);
+  }
 
   /** Keeps the suspects of a batch for later. */
   readonly #keep: Handle = async (suspects, piece) => {

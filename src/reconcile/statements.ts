@@ -31,7 +31,7 @@ export function walletsOfUsers(
 
 export interface RunRecord {
   readonly id: string;
-  readonly kind: 'reconcile' | 'heal' | 'service';
+  readonly kind: 'heal' | 'service' | 'approve' | 'apply' | 'undo';
   readonly ledger: string;
   readonly options: object;
   readonly version: string;

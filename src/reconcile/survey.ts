@@ -8,11 +8,10 @@ import type { Suspect } from './walk.js';
 
 /** What a survey keeps of the suspects of one batch. */
 export function recordsOf(suspects: readonly Suspect[]): statements.SuspectRecord[] {
-  return suspects.flatMap(({ walletId, details, delta }) =>
-    walletId === null
-      ? []
-      : [{ walletId, delta: delta ?? '0', repairable: isWorthTrying(details) }],
-  );
+  return suspects.flatMap(({ walletId, details, delta = '0', negative }) => {
+    const repairable = negative !== 'only' && isWorthTrying(details);
+    return walletId === null ? [] : [{ walletId, delta, repairable }];
+  });
 }
 
 /** The suspects that a run has kept, in their order. */

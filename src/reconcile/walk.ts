@@ -12,6 +12,8 @@ export interface Suspect {
   readonly walletId: string | null;
   /** Left out where there is nothing but caches to overwrite, and the run is going to. */
   readonly details?: Comparison;
+  /** It holds less than nothing, and may not, beside having drifted or without; only where a run has tiers. */
+  readonly negative?: 'also' | 'only';
   /** The largest difference of a cache, in coins; only in a survey. */
   readonly delta?: string;
 }
@@ -22,10 +24,17 @@ export type Piece = {
   readonly wallets: number;
   /** What the checkpoint says once the piece is done. */
   readonly mark: Partial<Checkpoint>;
+  /** Wallets, or profiles that have none, that were looked at before. */
+  readonly except?: ReadonlySet<string>;
 } & (
   | ({ readonly kind: 'range' } & statements.IdRange)
   | { readonly kind: 'ids'; readonly walletIds: readonly string[] }
-  | { readonly kind: 'profiles'; readonly above: string | undefined; readonly upTo: string }
+  | {
+      readonly kind: 'profiles';
+      readonly above: string | undefined;
+      readonly upTo: string;
+    }
+  | { readonly kind: 'profileIds'; readonly profileIds: readonly string[] }
 );
 
 /** What a walk works with. */
@@ -37,6 +46,8 @@ export interface Walk {
   readonly detailed: boolean;
   /** Say by how much each suspect differs, for a run that surveys before it repairs. */
   readonly measured: boolean;
+  /** Also look for wallets that hold less than nothing, and may not. */
+  readonly negatives: boolean;
 }
 
 /** Detection may sort and hash a whole batch: PostgreSQL's default of 4 MB would go to disk. */
@@ -53,6 +64,13 @@ const INVESTIGATION = {
  * no snapshot that lives for the whole run.
  */
 export async function detectIn(walk: Walk, piece: Piece): Promise<Suspect[]> {
+  const found = await suspectsIn(walk, piece);
+  const { except } = piece;
+  if (except === undefined) return found;
+  return found.filter(({ walletId, details }) => !except.has(walletId ?? details?.profileId ?? ''));
+}
+
+async function suspectsIn(walk: Walk, piece: Piece): Promise<Suspect[]> {
   const { mapping } = walk;
   switch (piece.kind) {
     case 'range':
@@ -65,6 +83,10 @@ export async function detectIn(walk: Walk, piece: Piece): Promise<Suspect[]> {
         : detectBriefly(walk, statements.suspectsAmong(mapping, piece.walletIds, walk.measured));
     case 'profiles': {
       const statement = statements.profilesWithoutWallet(mapping, piece);
+      return statement === undefined ? [] : detect(walk, statement);
+    }
+    case 'profileIds': {
+      const statement = statements.profilesWithoutWalletAmong(mapping, piece.profileIds);
       return statement === undefined ? [] : detect(walk, statement);
     }
   }

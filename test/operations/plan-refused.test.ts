@@ -5,7 +5,7 @@ import type { ApplyOptions, ApplySummary, Trueup } from '../../src/index.js';
 import { contents } from '../cli/fixture.js';
 import { createDatabase } from '../support/database.js';
 import { createEconomy, type Economy } from '../support/economy.js';
-import { folderOfFiles } from './folder-of-files.js';
+import { folderOfFiles } from './files.js';
 
 /** A plan that is not to be trusted changes nothing, and its code says why. */
 

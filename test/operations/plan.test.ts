@@ -3,7 +3,7 @@ import type { ApplyOptions, ApplySummary, ReconcileProblem, Trueup } from '../..
 import { contents } from '../cli/fixture.js';
 import { createDatabase } from '../support/database.js';
 import { caches, createEconomy, truth, type Economy } from '../support/economy.js';
-import { folderOfFiles } from './folder-of-files.js';
+import { folderOfFiles } from './files.js';
 
 /** Plans: what they hold, and that applying one writes what it says or nothing. */
 

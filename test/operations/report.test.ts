@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/index.js';
 import { runTrueup } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
-import { csvObjects, folderOfFiles } from './folder-of-files.js';
+import { csvObjects, folderOfFiles } from './files.js';
 import { forget, insertFinding, insertRun, LEDGER } from './records.js';
 
 /** Reports as CSV and JSON, of dry runs and of recorded ones, and how files are written. */

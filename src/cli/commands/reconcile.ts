@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { openTrueup, type ExitStatus } from '../../index.js';
+import { openTrueup, type AlertHooks, type ExitStatus, type Trueup } from '../../index.js';
+import { checkOperating, hooksFrom } from '../alert-options.js';
 import { interruptible } from '../interrupt.js';
-import { nextCommand, summaryJson, summaryLines } from '../output.js';
 import { listeners } from '../listeners.js';
+import { errorLines, nextCommand, summaryJson, summaryLines } from '../output.js';
 import { progressView } from '../progress.js';
 import {
   checkFlags,
@@ -35,6 +36,7 @@ export function addReconcile(program: Command, setStatus: (status: ExitStatus) =
     .addHelpText('after', EXIT_STATUSES)
     .action(async (flags: ReconcileFlags, command: Command) => {
       checkFlags(flags, command);
+      if (flags.unattended === true) checkOperating({ alerts: hooksFrom(flags) }, command);
       if (flags.apply !== undefined) {
         setStatus(await runApply(flags, flags.apply));
         return;
@@ -49,10 +51,8 @@ export function addReconcile(program: Command, setStatus: (status: ExitStatus) =
 
 async function run(flags: ReconcileFlags, users: readonly string[]): Promise<ExitStatus> {
   const { signal, release } = interruptible();
-  const view = progressView(process.stderr, {
-    verbose: flags.verbose ?? false,
-    quiet: flags.quiet ?? false,
-  });
+  const quiet = flags.quiet ?? false;
+  const view = progressView(process.stderr, { verbose: flags.verbose ?? false, quiet });
   const json = flags.json ?? false;
   const trueup = await openTrueup({
     ...toTrueupOptions(flags),
@@ -65,7 +65,7 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
     const summary = await trueup.reconcile({
       ...toReconcileOptions(flags, users),
       signal,
-      ...listeners(view, json),
+      ...listeners(view, { json, quiet }),
     });
     view.finish();
     print(json ? summaryJson(summary) : summaryLines(summary));
@@ -74,7 +74,19 @@ async function run(flags: ReconcileFlags, users: readonly string[]): Promise<Exi
     return summary.exitStatus;
   } finally {
     view.finish();
+    if (flags.unattended === true) await deliver(trueup, hooksFrom(flags));
     release();
     await trueup.close();
+  }
+}
+
+/** People are told also of a run that failed. What cannot be delivered now stays in the outbox. */
+async function deliver(trueup: Trueup, hooks: AlertHooks): Promise<void> {
+  if (hooks.webhook === undefined && hooks.command === undefined) return;
+  try {
+    const { failed } = await trueup.deliverAlerts(hooks);
+    if (failed > 0) say(`alerts that were not accepted: ${String(failed)}; they are tried again`);
+  } catch (error) {
+    say(`the alerts could not be delivered: ${errorLines(error)}`);
   }
 }

@@ -44,7 +44,10 @@ export class Applier {
     this.#reporter = new Reporter(options);
     this.#investigator = new Investigator(mapping);
     const investigator = this.#investigator;
-    this.#walk = { database, mapping, investigator, detailed: true, measured: false };
+    this.#walk = {
+      ...{ database, mapping, investigator },
+      ...{ detailed: true, measured: false, negatives: false },
+    };
   }
 
   get tally(): Tally {
@@ -139,13 +142,13 @@ export class Applier {
     walletIds: readonly string[],
     planned: ReadonlyMap<string, Writable>,
     departed: Map<string, string>,
-  ): Promise<Finding[][]> {
+  ): Promise<readonly (readonly Finding[])[]> {
     const { mapping, id } = this.#run;
     for (const walletId of walletIds) departed.delete(walletId);
     await session.query(statements.beforeRepair);
     let ids = walletIds;
     while (ids.length > 0) {
-      const found = await repairHeld(session, mapping, ids, {
+      const { found } = await repairHeld(session, mapping, ids, {
         ...{ runId: id, investigator: this.#investigator },
       });
       const byWallet = new Map(found.map((findings) => [findings[0]?.walletId, findings]));

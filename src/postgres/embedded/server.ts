@@ -33,7 +33,7 @@ interface Referable {
  */
 export class EmbeddedServer {
   readonly #home: Home;
-  readonly #presence: pg.Client;
+  #presence: pg.Client;
 
   private constructor(home: Home, presence: pg.Client) {
     this.#home = home;
@@ -57,6 +57,21 @@ export class EmbeddedServer {
           cause: error,
         });
       }
+    }
+  }
+
+  /**
+   * Starts it again where it is gone, as after a crash, and takes part in its use anew.
+   *
+   * @throws TrueupError `embedded_failed`
+   */
+  async rejoin(): Promise<void> {
+    try {
+      await this.#ask('SELECT 1');
+    } catch (error) {
+      if (!isConnectionFailure(error)) throw error;
+      await ensureRunning(this.#home);
+      this.#presence = await announce(this.#home);
     }
   }
 

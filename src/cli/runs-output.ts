@@ -1,0 +1,215 @@
+import type { Run, RunDetails, UndoLeft, UndoSummary } from '../index.js';
+import { FIELD_NAMES } from '../core/phrases.js';
+
+/** How runs on record read. Text out, nothing is printed here. */
+
+/** Characters of an id that a person needs: enough to be unique among millions of runs. */
+const SHORT = 8;
+
+/** After so many seconds without a sign of life a run is taken for dead. */
+const SILENT = 30;
+
+const HEAD = [
+  'run',
+  'started (UTC)',
+  'kind',
+  'state',
+  'checked',
+  'drifted',
+  'repaired',
+  'took',
+  'by',
+];
+
+/** A table of runs, one a line. */
+export function runsTable(runs: readonly Run[]): string {
+  if (runs.length === 0) return 'there is no run on record';
+  return table([HEAD, ...runs.map(cellsOf)]);
+}
+
+function cellsOf(run: Run): string[] {
+  return [
+    run.runId.slice(0, SHORT),
+    run.startedAt.replace('T', ' ').slice(0, 19),
+    run.kind === 'reconcile' ? run.scope : run.kind,
+    stateOf(run),
+    ...['checked', 'drifted', 'repaired'].map((name) => count(run.counts[name])),
+    span(run.seconds),
+    placeOf(run),
+  ];
+}
+
+function stateOf(run: Run): string {
+  const silent = run.state === 'running' && (run.silentFor ?? 0) > SILENT;
+  const state = silent ? 'no sign of life' : run.waiting === null ? run.state : 'waiting';
+  return run.exitStatus === null || run.exitStatus === 0
+    ? state
+    : `${state} (${String(run.exitStatus)})`;
+}
+
+function placeOf({ startedBy, host }: Run): string {
+  return host === null ? startedBy : `${startedBy} on ${host}`;
+}
+
+/** Everything that is on record about one run. */
+export function runLines(run: RunDetails): string {
+  return [
+    `run ${run.runId}`,
+    table(factsOf(run).map(([name, value]) => [`  ${name}`, value])),
+    ...section('what it found', foundTable(run)),
+    ...section('its largest repairs', largestTable(run)),
+    ...adviceFor(run),
+  ].join('\n');
+}
+
+function factsOf(run: RunDetails): [string, string][] {
+  const silent =
+    run.silentFor === null ? [] : [['last sign of life', `${span(run.silentFor)} ago`]];
+  const told = run.state === 'running' && run.control !== 'run' ? [['told to', run.control]] : [];
+  const facts = [
+    ['kind', run.kind === 'reconcile' ? `reconcile, ${run.scope}` : run.kind],
+    ['state', stateOf(run)],
+    ['started', `${run.startedAt} by ${placeOf(run)}${processOf(run)}`],
+    ['took', `${span(run.seconds)}${run.resumed > 0 ? `, resumed ${times(run.resumed)}` : ''}`],
+    ['version', run.version],
+    ['options', optionsOf(run)],
+    ['counts', countsOf(run)],
+    ...(run.waiting === null ? [] : [['waits', run.waiting]]),
+    ...told,
+    ...silent,
+    ...(run.error === null ? [] : [['error', run.error]]),
+  ];
+  return facts.map(([name = '', value = '']) => [name, value]);
+}
+
+const COUNTED = [
+  ['checked', 'checked'],
+  ['drifted', 'users drifted'],
+  ['findings', 'findings'],
+  ['repaired', 'repaired'],
+  ['review', 'for review'],
+  ['critical', 'critical'],
+  ['skipped', 'skipped'],
+  ['errors', 'errors'],
+  ['wallets', 'wallets'],
+  ['undone', 'undone'],
+  ['left', 'left'],
+] as const;
+
+function countsOf({ counts }: Run): string {
+  const parts = COUNTED.flatMap(([name, words]) =>
+    typeof counts[name] === 'number' ? [`${count(counts[name])} ${words}`] : [],
+  );
+  return parts.length === 0 ? 'none yet' : parts.join(', ');
+}
+
+function optionsOf({ options, unattended }: Run): string {
+  const given = Object.entries(options)
+    .filter(([, value]) => value !== false && value !== null)
+    .map(([name, value]) =>
+      value === true
+        ? name
+        : `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    );
+  return [...given, ...(unattended && !given.includes('unattended') ? ['unattended'] : [])].join(
+    ', ',
+  );
+}
+
+function processOf({ process }: Run): string {
+  return process === null ? '' : `, process ${String(process)}`;
+}
+
+function foundTable({ found }: RunDetails): string[][] {
+  return found.map((row) => [
+    `  ${row.state}`,
+    row.part === null ? '' : `${row.part} ${nameOf(row.field)}`,
+    row.cause ?? '',
+    `${count(Number(row.count))} times`,
+    `${grouped(row.coins)} coins`,
+  ]);
+}
+
+function largestTable({ largest }: RunDetails): string[][] {
+  return largest.map((row) => [
+    `  ${row.userId === null ? `wallet ${row.walletId}` : `user ${row.userId}`}`,
+    `${row.part} ${nameOf(row.field)}`,
+    `${row.before === null ? 'null' : grouped(row.before)} -> ${grouped(row.after)}`,
+    row.cause,
+  ]);
+}
+
+function nameOf(field: string | null): string {
+  const names: Readonly<Record<string, string>> = FIELD_NAMES;
+  return field === null ? '' : (names[field] ?? field);
+}
+
+function section(title: string, rows: string[][]): string[] {
+  return rows.length === 0 ? [] : ['', `${title}:`, table(rows)];
+}
+
+function adviceFor(run: RunDetails): string[] {
+  const isOver = run.state === 'finished' || run.state === 'running';
+  return run.kind !== 'reconcile' || isOver
+    ? []
+    : ['', `trueup reconcile --resume ${run.runId} goes on with it`];
+}
+
+export function leftLine({ walletId, userId, message }: UndoLeft): string {
+  const who = userId === null ? '' : ` of user ${userId}`;
+  return `wallet ${walletId}${who} is left: ${message}`;
+}
+
+/** The end of an undo, in two or three lines. */
+export function undoLines(summary: UndoSummary): string {
+  const { wallets, undone, left, skipped, dryRun, undoes, interrupted, runId } = summary;
+  if (wallets === 0) return `run ${undoes}: nothing is left to undo`;
+  const would = dryRun ? 'would be undone' : 'undone';
+  return [
+    `${count(wallets)} wallets repaired by run ${undoes}: ${count(undone)} ${would}, ${count(left)} left, ${count(skipped)} locked`,
+    ...(interrupted ? ['interrupted: the same command goes on with the rest'] : []),
+    ...(dryRun || undone === 0
+      ? []
+      : [
+          `on record as run ${runId}. The ledger says otherwise: the next trueup reconcile will find these caches again`,
+        ]),
+  ].join('\n');
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function count(value: unknown): string {
+  return typeof value === 'number' ? value.toLocaleString('en-US') : '';
+}
+
+function times(number: number): string {
+  return number === 1 ? 'once' : `${String(number)} times`;
+}
+
+/** Digits in groups of three: coins may be larger than a number can hold. */
+function grouped(coins: string): string {
+  const [whole = '', ...rest] = coins.split('.');
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...rest].join('.');
+}
+
+function span(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 120) return `${String(whole)} s`;
+  if (whole < 7_200) return `${String(Math.round(whole / 60))} min`;
+  return whole < 172_800
+    ? `${String(Math.round(whole / 3_600))} h`
+    : `${String(Math.round(whole / 86_400))} days`;
+}

@@ -1,0 +1,127 @@
+import type { Statement } from '../../postgres/database.js';
+
+/** Statements about runs on record. Times are those of the database; coins travel as text. */
+
+const instant = (time: string): string =>
+  `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
+
+const RUN = `r.id::text AS "runId", r.kind, r.scope, r.state, r.unattended, r.version, r.options, r.resumed,
+       r.started_by AS "startedBy", r.host, r.process, ${instant('r.started_at')} AS "startedAt",
+       ${instant('r.finished_at')} AS "finishedAt", r.exit_status AS "exitStatus", r.error, r.control, r.waiting,
+       extract(epoch FROM coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 AS seconds,
+       CASE WHEN r.state = 'running' AND r.heartbeat_at IS NOT NULL
+            THEN extract(epoch FROM clock_timestamp() - r.heartbeat_at)::float8 END AS "silentFor",
+       coalesce(r.counts, r.progress, '{}') AS counts`;
+
+/** A run as it is on record. */
+export interface RunRow {
+  readonly runId: string;
+  readonly kind: 'reconcile' | 'heal' | 'service' | 'approve' | 'apply' | 'undo';
+  readonly scope: 'all' | 'incremental' | 'some';
+  readonly state: 'running' | 'finished' | 'interrupted' | 'stopped' | 'failed' | 'abandoned';
+  readonly unattended: boolean;
+  readonly version: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** How often it was resumed. */
+  readonly resumed: number;
+  readonly startedBy: string;
+  readonly host: string | null;
+  readonly process: number | null;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  readonly exitStatus: number | null;
+  readonly error: string | null;
+  /** What it is told to do. */
+  readonly control: 'run' | 'pause' | 'stop';
+  /** Why it waits just now. */
+  readonly waiting: string | null;
+  /** From its start to its end, or to now. */
+  readonly seconds: number;
+  /** Of a run under way: seconds since its last sign of life. */
+  readonly silentFor: number | null;
+  /** What it counted, or had counted at its checkpoint. */
+  readonly counts: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The last runs of a ledger, the newest first.
+ *
+ * @param all also passes of the healer and single wallets, of which there may be thousands
+ */
+export function lastRuns(ledger: string, limit: number, all: boolean): Statement {
+  return {
+    text: `SELECT ${RUN} FROM trueup.runs AS r
+            WHERE r.ledger = $1${all ? '' : ` AND r.kind NOT IN ('heal', 'service')`}
+            ORDER BY r.started_at DESC, r.id LIMIT $2`,
+    values: [ledger, limit],
+  };
+}
+
+/** The runs whose id begins so; two at most, which is one too many. */
+export function runsLike(ledger: string, prefix: string): Statement {
+  return {
+    text: `SELECT ${RUN} FROM trueup.runs AS r
+            WHERE r.ledger = $1 AND starts_with(r.id::text, $2) LIMIT 2`,
+    values: [ledger, prefix],
+  };
+}
+
+/** Caches of one kind that a run found, and what it did with them. */
+export interface FoundRow {
+  /** What became of them: `repaired`, or a state of trueup.findings. */
+  readonly state: string;
+  readonly part: string | null;
+  readonly field: string | null;
+  readonly cause: string | null;
+  readonly count: string;
+  /** Coins by which they differed, added up without their signs. */
+  readonly coins: string;
+}
+
+/** What a run found, by kind. */
+export function foundByKind(runId: string): Statement {
+  return {
+    text: `SELECT f.state, f.part, f.field, f.cause, count(*)::text AS count,
+       trim_scale(coalesce(sum(abs(f.delta)), 0))::text AS coins
+  FROM (SELECT 'repaired' AS state, c.part, c.field, c.cause, c.delta
+          FROM trueup.repaired_caches AS c
+         WHERE c.run_id = $1 AND c.repaired_at >= (SELECT r.started_at FROM trueup.runs AS r WHERE r.id = $1)
+         UNION ALL
+        SELECT f.state, f.part, f.field, f.cause, f.delta FROM trueup.findings AS f WHERE f.run_id = $1) AS f
+ GROUP BY f.state, f.part, f.field, f.cause
+ ORDER BY f.state, count(*) DESC, f.part, f.field, f.cause`,
+    values: [runId],
+  };
+}
+
+/** One repaired cache. */
+export interface RepairedRow {
+  readonly userId: string | null;
+  readonly walletId: string;
+  readonly part: string;
+  readonly field: string;
+  readonly before: string | null;
+  readonly after: string;
+  readonly delta: string | null;
+  readonly cause: string;
+}
+
+/** The repairs of a run that moved the most coins. */
+export function largestRepairs(runId: string, limit: number): Statement {
+  return {
+    text: `SELECT c.user_id AS "userId", c.wallet_id AS "walletId", c.part, c.field, c.before, c.after,
+       trim_scale(c.delta)::text AS delta, c.cause
+  FROM trueup.repaired_caches AS c
+ WHERE c.run_id = $1 AND c.repaired_at >= (SELECT r.started_at FROM trueup.runs AS r WHERE r.id = $1)
+ ORDER BY abs(c.delta) DESC NULLS LAST, c.wallet_id, c.part, c.field LIMIT $2`,
+    values: [runId, limit],
+  };
+}
+
+/** Tells a run under way what to do; it hears of it within a second. No row: it is not under way. */
+export function steer(runId: string, control: RunRow['control']): Statement {
+  return {
+    text: `UPDATE trueup.runs AS r SET control = $2 WHERE r.id = $1 AND r.state = 'running' RETURNING r.id`,
+    values: [runId, control],
+  };
+}

@@ -1,0 +1,78 @@
+import { TrueupError } from '../../core/errors.js';
+import type { ResolvedMapping } from '../../mapping/model.js';
+import type { Database } from '../../postgres/database.js';
+import { findRun } from './find.js';
+import * as statements from './run-statements.js';
+import type { FoundRow, RepairedRow, RunRow } from './run-statements.js';
+
+/** A run as it is on record. */
+export type Run = RunRow;
+
+/** A run with what it found and did. */
+export interface RunDetails extends Run {
+  /** What it found, by what became of it, part, field and cause. */
+  readonly found: readonly FoundRow[];
+  /** Its ten largest repairs. */
+  readonly largest: readonly RepairedRow[];
+}
+
+/** Which runs are listed. */
+export interface RunsRequest {
+  /** How many at most. Default: 20. */
+  readonly limit?: number | undefined;
+  /** Also the passes of the healer, and repairs of single wallets. */
+  readonly all?: boolean | undefined;
+}
+
+const LISTED = 20;
+const LARGEST = 10;
+
+/** The last runs of a ledger, the newest first. */
+export async function listRuns(
+  database: Database,
+  mapping: ResolvedMapping,
+  { limit = LISTED, all = false }: RunsRequest,
+): Promise<readonly Run[]> {
+  return database.query<RunRow>(statements.lastRuns(mapping.ledger.table.quoted, limit, all));
+}
+
+/** One run, with what it found and did. @throws TrueupError `run_not_found`, `invalid_argument` */
+export async function showRun(
+  database: Database,
+  mapping: ResolvedMapping,
+  which: string,
+): Promise<RunDetails> {
+  const run = await findRun(database, mapping, which);
+  const found = await database.query<FoundRow>(statements.foundByKind(run.runId));
+  const largest = await database.query<RepairedRow>(statements.largestRepairs(run.runId, LARGEST));
+  return { ...run, found, largest };
+}
+
+/** What a run can be told. */
+export type Steering = 'pause' | 'resume' | 'stop';
+
+const CONTROLS = { pause: 'pause', resume: 'run', stop: 'stop' } as const;
+
+/**
+ * Tells a run under way, on whatever host, to wait, to go on, or to end after its batch.
+ *
+ * @throws TrueupError `run_not_found`, `run_not_running`, `invalid_argument`
+ */
+export async function steerRun(
+  database: Database,
+  mapping: ResolvedMapping,
+  request: { readonly run: string; readonly action: Steering },
+): Promise<Run> {
+  const run = await findRun(database, mapping, request.run);
+  const told = await database.query(statements.steer(run.runId, CONTROLS[request.action]));
+  if (told.length === 0) {
+    throw new TrueupError(
+      'run_not_running',
+      `run ${run.runId} is not under way: it is ${run.state}`,
+      {
+        hint: `trueup reconcile --resume ${run.runId} takes up one that was interrupted. Nothing was changed.`,
+      },
+    );
+  }
+  return findRun(database, mapping, run.runId);
+}

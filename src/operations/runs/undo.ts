@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import { EXIT, type ExitStatus } from '../../core/exit.js';
+import type { ResolvedMapping } from '../../mapping/model.js';
+import type { Database, Queryable } from '../../postgres/database.js';
+import { isFaultOfOneUser, isRetryable, toTrueupError } from '../../postgres/failures.js';
+import type { OnLocked } from '../../reconcile/repair-statements.js';
+import { lockUsers } from '../../reconcile/repair.js';
+import { finishRun, startRun } from '../../reconcile/statements.js';
+import { VERSION } from '../../version.js';
+import { findRun } from './find.js';
+import * as statements from './undo-statements.js';
+import type { Changes, RepairedWallet, Undoing } from './undo-statements.js';
+
+/** What is to be undone. */
+export interface UndoRequest {
+  /** A run: its id, the first characters of it, or `last`. */
+  readonly run: string;
+  /** Say what would be done, and write nothing. */
+  readonly dryRun?: boolean | undefined;
+  /** Stops after the wallets in hand; doing it again goes on. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onLeft?: ((left: UndoLeft) => void) | undefined;
+}
+
+/** A wallet that was left as it is. */
+export interface UndoLeft {
+  readonly walletId: string;
+  readonly userId: string | null;
+  /** moved_on: a cache holds something else by now. opening_entry: the ledger has it. */
+  readonly code: 'moved_on' | 'opening_entry' | 'locked' | 'gone' | 'refused';
+  readonly message: string;
+}
+
+/** How an undo ended. */
+export interface UndoSummary {
+  /** Of the undo itself, under which it can be undone in turn; of a dry run nothing is on record under it. */
+  readonly runId: string;
+  /** The run that was undone. */
+  readonly undoes: string;
+  readonly dryRun: boolean;
+  /** Wallets that the run had repaired, but those of an earlier undo. */
+  readonly wallets: number;
+  readonly undone: number;
+  /** Wallets that were left because they have moved on, are gone, or were refused by the database. */
+  readonly left: number;
+  /** Wallets that others held locked. */
+  readonly skipped: number;
+  readonly interrupted: boolean;
+  readonly seconds: number;
+  readonly exitStatus: ExitStatus;
+}
+
+/** Wallets of one transaction. */
+const CHUNK = 1_000;
+
+const SETTINGS = { lock_timeout: '1s' } as const;
+
+/**
+ * Gives caches back what a run had replaced, in the opposite direction through the same locks. A wallet
+ * in which anything holds something else by now is left. The ledger disagrees with the result: the next
+ * reconcile will find it.
+ *
+ * @throws TrueupError `run_not_found`, `invalid_argument`, and whatever keeps the whole from going on
+ */
+export async function undoRun(
+  database: Database,
+  mapping: ResolvedMapping,
+  request: UndoRequest,
+): Promise<UndoSummary> {
+  const began = performance.now();
+  const run = await findRun(database, mapping, request.run);
+  const undo = new Undo(database, mapping, { ...request, run: run.runId });
+  const interrupted = await undo.walk();
+  return undo.end(interrupted, Math.round(performance.now() - began) / 1_000);
+}
+
+class Undo {
+  readonly #database: Database;
+  readonly #mapping: ResolvedMapping;
+  readonly #request: UndoRequest;
+  readonly #runId = randomUUID();
+  readonly #counts = { wallets: 0, undone: 0, left: 0, skipped: 0 };
+  #begun = false;
+
+  constructor(database: Database, mapping: ResolvedMapping, request: UndoRequest) {
+    this.#database = database;
+    this.#mapping = mapping;
+    this.#request = request;
+  }
+
+  /** @returns whether it was interrupted */
+  async walk(): Promise<boolean> {
+    for (let above = ''; ;) {
+      const wallets = await this.#database.query<RepairedWallet>(
+        statements.repairedWallets(this.#request.run, above, CHUNK),
+      );
+      const last = wallets.at(-1);
+      if (last === undefined) return false;
+      if (this.#request.signal?.aborted === true) return true;
+      await this.#begin();
+      this.#counts.wallets += wallets.length;
+      for (const { walletId, userId } of wallets.filter(({ opened }) => opened)) {
+        this.#leave({ walletId, userId, code: 'opening_entry', message: OPENING });
+      }
+      const whole = wallets.filter(({ opened }) => !opened).map(merged);
+      const locked = await this.#takeBack(whole, 'skip');
+      for (const one of locked) await this.#takeBack([one], 'wait');
+      above = last.walletId;
+    }
+  }
+
+  async end(interrupted: boolean, seconds: number): Promise<UndoSummary> {
+    const { run, dryRun = false } = this.#request;
+    const { left, skipped } = this.#counts;
+    const incomplete = interrupted || skipped > 0;
+    const exitStatus = left > 0 ? EXIT.drift : incomplete ? EXIT.incomplete : EXIT.ok;
+    const summary = {
+      runId: this.#runId,
+      undoes: run,
+      dryRun,
+      ...this.#counts,
+      ...{ interrupted, seconds, exitStatus },
+    };
+    if (this.#begun) await this.#database.query(finishRun(this.#runId, exitStatus, summary));
+    return summary;
+  }
+
+  /** On record before its first write. */
+  async #begin(): Promise<void> {
+    if (this.#begun || this.#request.dryRun === true) return;
+    await this.#database.query(
+      startRun({
+        id: this.#runId,
+        kind: 'undo',
+        ledger: this.#mapping.ledger.table.quoted,
+        options: { run: this.#request.run },
+        version: VERSION,
+      }),
+    );
+    this.#begun = true;
+  }
+
+  /**
+   * Where the database refuses, the list is halved until the wallet at fault stands alone.
+   *
+   * @returns whom others hold locked, to be waited for
+   */
+  async #takeBack(wallets: readonly Undoing[], onLocked: OnLocked): Promise<readonly Undoing[]> {
+    if (wallets.length === 0) return [];
+    try {
+      const { rows, locked } = await this.#inOneTransaction(wallets, onLocked);
+      const waitedFor = onLocked === 'wait' ? [] : locked;
+      this.#conclude(without(wallets, waitedFor), rows);
+      return waitedFor;
+    } catch (error) {
+      const [only] = wallets;
+      if (only === undefined || !isFaultOfOneUser(error)) throw error;
+      if (wallets.length === 1) {
+        this.#giveUp(only, error);
+        return [];
+      }
+      const middle = Math.ceil(wallets.length / 2);
+      const first = await this.#takeBack(wallets.slice(0, middle), onLocked);
+      const second = await this.#takeBack(wallets.slice(middle), onLocked);
+      return [...first, ...second];
+    }
+  }
+
+  #inOneTransaction(wallets: readonly Undoing[], onLocked: OnLocked): Promise<Outcome> {
+    const dryRun = this.#request.dryRun === true;
+    const work = async (session: Queryable): Promise<Outcome> => {
+      const ids = wallets.map(({ walletId }) => walletId);
+      const held = dryRun ? [] : await lockUsers(session, this.#mapping, ids, onLocked);
+      const heldIds = new Set(held);
+      const locked = wallets.filter(({ walletId }) => heldIds.has(walletId));
+      const rows = await session.query<statements.UndoRow>(
+        statements.takeBack(
+          this.#mapping,
+          without(wallets, locked),
+          dryRun ? undefined : this.#runId,
+        ),
+      );
+      return { rows: new Map(rows.map((row) => [row.walletId, row])), locked };
+    };
+    return this.#database.transaction(
+      work,
+      dryRun ? { readOnly: true } : { settings: SETTINGS, retries: onLocked === 'skip' ? 3 : 0 },
+    );
+  }
+
+  #conclude(wallets: readonly Undoing[], rows: Outcome['rows']): void {
+    for (const { walletId, userId, changes } of wallets) {
+      const row = rows.get(walletId);
+      if (row === undefined) {
+        this.#leave({ walletId, userId, code: 'gone', message: 'the wallet is gone' });
+      } else if (row.holds) {
+        this.#counts.undone += 1;
+      } else {
+        const message = movedOn(changes, row.now);
+        this.#leave({ walletId, userId, code: 'moved_on', message });
+      }
+    }
+  }
+
+  #giveUp({ walletId, userId }: Undoing, error: unknown): void {
+    const { message } = toTrueupError(error);
+    const code = isRetryable(error) ? 'locked' : 'refused';
+    this.#leave({ walletId, userId, code, message });
+  }
+
+  #leave(left: UndoLeft): void {
+    if (left.code === 'locked') this.#counts.skipped += 1;
+    else this.#counts.left += 1;
+    this.#request.onLeft?.(left);
+  }
+}
+
+interface Outcome {
+  readonly rows: ReadonlyMap<string, statements.UndoRow>;
+  /** Held by others, or gone. */
+  readonly locked: readonly Undoing[];
+}
+
+function without(wallets: readonly Undoing[], others: readonly Undoing[]): readonly Undoing[] {
+  const left = new Set(others);
+  return left.size === 0 ? wallets : wallets.filter((wallet) => !left.has(wallet));
+}
+
+const OPENING = 'it came with an opening entry, which stays in the ledger';
+
+/** From what stood before the first repair to what the last one wrote. */
+function merged({ walletId, profileId, userId, changes }: RepairedWallet): Undoing {
+  const whole: Record<string, readonly [string | null, string | null]> = {};
+  for (const step of changes) {
+    for (const [key, [before, after]] of Object.entries(step)) {
+      whole[key] = [whole[key] === undefined ? before : whole[key][0], after];
+    }
+  }
+  return { walletId, profileId, userId, changes: whole };
+}
+
+/** `wallet.balance holds 520, not the 500 that the run wrote` */
+function movedOn(changes: Changes, now: statements.UndoRow['now']): string {
+  const moved = Object.entries(changes).filter(([key, [, after]]) => now[key] !== after);
+  const [key = '', [, after] = ['', '']] = moved[0] ?? [];
+  return `${key} holds ${now[key] ?? 'nothing'}, not the ${after ?? 'null'} that the run wrote`;
+}

@@ -1,0 +1,59 @@
+import { difference } from '../core/amount.js';
+import { findingsOf, isRepairable, type Comparison, type Finding } from '../core/drift.js';
+
+/** What a run may repair by itself, and what people decide. Pure. */
+
+/** How far a run may go without asking anybody. */
+export interface Tiers {
+  /** A wallet with a cache that differs by more coins is left, and waits for `trueup runs approve`. */
+  readonly reviewOver: bigint;
+}
+
+/** Of unattended runs, in coins. */
+const UNATTENDED_REVIEW_OVER = 100n;
+
+/** null: a run that somebody watches repairs whatever it finds. */
+export function tiersOf(options: {
+  readonly reviewOver?: bigint | undefined;
+  readonly unattended?: boolean | undefined;
+}): Tiers | null {
+  const { reviewOver, unattended } = options;
+  if (reviewOver !== undefined) return { reviewOver };
+  return unattended === true ? { reviewOver: UNATTENDED_REVIEW_OVER } : null;
+}
+
+/** The findings of a wallet that a run leaves: what it could have repaired waits for approval. */
+export function heldBack(row: Comparison): Finding[] {
+  return findingsOf(row, { repaired: false }).map((finding) =>
+    isRepairable(finding.cause, finding.field) ? { ...finding, state: 'review' } : finding,
+  );
+}
+
+/** Whether a cache of a wallet differs by more than a run may change; null counts as 0. */
+export function isHeldBack(row: Comparison, { reviewOver }: Tiers): boolean {
+  return row.caches.some(({ field, cached, expected }) => {
+    if (field === 'balanceAfter' || cached === expected) return false;
+    const delta = difference(expected, cached ?? '0')?.replace('-', '');
+    // What is no number cannot be measured, so people look at it.
+    return delta === undefined || difference(String(reviewOver), delta)?.startsWith('-') === true;
+  });
+}
+
+/** A wallet whose entries sum up to less than zero, although it is allowed no overdraft. */
+export interface CriticalWallet {
+  readonly walletId: string;
+  readonly profileId: string | null;
+  readonly userId: string | null;
+  /** What its entries sum up to. */
+  readonly sum: string;
+  /** It can move no coins any more; false where nothing in the mapping says so. */
+  readonly frozen: boolean;
+}
+
+/** What people are told of it. */
+export function criticalMessage({ sum, frozen }: CriticalWallet): string {
+  return (
+    `its entries sum up to ${sum}, and it is allowed no overdraft` +
+    (frozen ? '; it is frozen' : '; it is not frozen')
+  );
+}
