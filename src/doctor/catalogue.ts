@@ -16,7 +16,7 @@ export const CHECKS = {
   append_only:
     'An entry that is changed or deleted leaves its caches wrong, and nothing tells why.',
   partition:
-    'A statement trigger does not fire for rows that are written to another table of the tree.',
+    'A trigger of the whole does not fire for what is written to another table of the tree.',
   replica_setting: 'Sessions with this setting skip the triggers: what they write is not followed.',
   replica_roles:
     'These roles can make their sessions skip the triggers, and nobody else can see it.',
@@ -26,7 +26,8 @@ export const CHECKS = {
   rule: 'A rule rewrites what is written to the table, before any trigger can see it.',
   sync_owner: 'The triggers work with the rights of their owner: without them entries fail.',
   unlogged: 'After a crash the server empties an unlogged table.',
-  row_security: 'Where policies hide rows, a check or a repair takes a part for the whole.',
+  row_security:
+    'Where policies would hide rows, checks and repairs are refused: a part is no ledger.',
   ledger_index: 'Without it every check and every repair reads the whole ledger.',
   ledger_numbers: 'Without it two entries of a wallet can get the same number.',
   ledger_keys: 'Without it the same idempotency key can post twice.',

@@ -3,6 +3,7 @@ import { readShipped, type ShippedFunction } from '../postgres/shipped.js';
 import type { TriggerDefinition } from '../sync/definition.js';
 import { installCommand, type Wanted } from '../sync/options.js';
 import { expectedTriggers as triggersOfMapping } from '../sync/triggers.js';
+import { enableAlways } from './trigger-statements.js';
 
 /**
  * The triggers that ought to stand, as data: doctor holds them against the catalog. Whoever adds
@@ -95,7 +96,9 @@ function shippedTriggers(): ExpectedTrigger[] {
 
 /** The same trigger for another table of the tree, such as a partition. */
 export function createOn(trigger: ExpectedTrigger, table: string): string {
-  return trigger.create
+  const create = trigger.create
     .replace(` ON ${trigger.quotedTable}`, () => ` ON ${table}`)
     .replace(/\s+/g, ' ');
+  if (!trigger.always) return create;
+  return `${create}; ${enableAlways(table, trigger.name)}`;
 }

@@ -1,4 +1,5 @@
 import type { Statement } from '../postgres/database.js';
+import { quoteIdentifier } from '../postgres/identifiers.js';
 
 /** What the catalog says about triggers, functions and rules. Names go in as values, never as text. */
 
@@ -138,6 +139,8 @@ export interface RelatedRow {
   readonly table: string;
   /** child: rows may be written to it directly; parent: rows may come through it. */
   readonly relation: 'child' | 'parent';
+  /** PostgreSQL puts the row triggers of the whole on it by itself. */
+  readonly partition: boolean;
   /** The names of the functions of its triggers that are switched on. */
   readonly functions: readonly string[];
 }
@@ -157,7 +160,7 @@ export function relatedTables(schema: string, table: string): Statement {
               UNION
              SELECT i.inhparent FROM pg_inherits i JOIN above a ON i.inhrelid = a.oid
            )
-           SELECT format('%I.%I', n.nspname, c.relname) AS table, x.relation,
+           SELECT format('%I.%I', n.nspname, c.relname) AS table, x.relation, c.relispartition AS partition,
                   ARRAY(SELECT f.nspname || '.' || p.proname FROM pg_trigger t
                           JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
                          WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')) AS functions
@@ -168,4 +171,9 @@ export function relatedTables(schema: string, table: string): Statement {
             ORDER BY x.relation, c.relname`,
     values: [schema, table],
   };
+}
+
+/** Has a trigger fire in every session. The table comes quoted. */
+export function enableAlways(table: string, trigger: string): string {
+  return `ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${quoteIdentifier(trigger)}`;
 }

@@ -146,17 +146,19 @@ const appendOnly: Examine = async ({ session, mapping, own }) => {
 
 /**
  * Statement triggers fire for the table that a statement names: rows that go to a partition directly,
- * or come into this one through its parent, pass them.
+ * or come into this one through its parent, pass them. Row triggers are on every partition too, and
+ * not on tables that inherit.
  */
 const partition: Examine = async ({ session, expected }) => {
   const problems: Verdict[] = [];
   for (const trigger of expected) {
-    if (!trigger.create.includes('FOR EACH STATEMENT')) continue;
+    const ofRows = !trigger.create.includes('FOR EACH STATEMENT');
     const related = await session.query<statements.RelatedRow>(
       statements.relatedTables(trigger.schema, trigger.table),
     );
-    for (const { table, relation, functions } of related) {
+    for (const { table, relation, partition: isPartition, functions } of related) {
       if (functions.includes(trigger.functionName.replaceAll('"', ''))) continue;
+      if (ofRows && (isPartition || relation === 'parent')) continue;
       problems.push(
         relation === 'child'
           ? error(

@@ -1,4 +1,5 @@
-import { WRITER, type Statement } from '../postgres/database.js';
+import type { Statement } from '../postgres/database.js';
+import { WRITER } from '../postgres/session.js';
 
 /** How Trueup's writing on somebody else's connection passes the guard of the caches. */
 

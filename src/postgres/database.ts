@@ -2,6 +2,7 @@ import pg from 'pg';
 import { TrueupError } from '../core/errors.js';
 import { isConnectionFailure, isRetryable, toTrueupError, unreachable } from './failures.js';
 import { quoteIdentifier, quoteLiteral } from './identifiers.js';
+import { EVERY_SESSION } from './session.js';
 
 /** Anything a statement can be sent to: the pool, or one connection inside a transaction. */
 export interface Queryable {
@@ -46,12 +47,6 @@ const LOWEST_SERVER = 150_000;
 
 /** What the driver understands: a URL, or a path to a socket. It takes any other text for a database's name. */
 const ADDRESS = /^(postgres(ql)?:\/\/|socket:|\/)/i;
-
-/**
- * The setting by which triggers tell Trueup's own connections from others, and its value there. It is
- * no lock: any session may set it. Rights are what keeps somebody out.
- */
-export const WRITER = { setting: 'trueup.writer', value: 'trueup' } as const;
 
 /** First delay before a retry, in milliseconds; it doubles, and half of it is random. */
 const RETRY_DELAY_MS = 20;
@@ -175,7 +170,7 @@ type PoolConfig = Omit<pg.PoolConfig, 'onConnect'> & {
 };
 
 function createPool(options: DatabaseOptions): pg.Pool {
-  const session = Object.entries({ [WRITER.setting]: WRITER.value, ...options.session })
+  const session = Object.entries({ ...EVERY_SESSION, ...options.session })
     .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)
     .join('; ');
   const pipeline = options.pipeline ?? false;

@@ -89,6 +89,11 @@ export function unreachable(reason: string, cause?: unknown): TrueupError {
   });
 }
 
+/** Whether row-level security would have hidden rows, by the place in the server that said so. */
+function isHiddenByPolicies(error: unknown): boolean {
+  return error instanceof Error && 'routine' in error && error.routine === 'check_enable_rls';
+}
+
 /** Turns whatever a driver call threw into a TrueupError with a stable code. */
 export function toTrueupError(error: unknown): TrueupError {
   if (error instanceof TrueupError) return error;
@@ -96,7 +101,9 @@ export function toTrueupError(error: unknown): TrueupError {
   const state = sqlStateOf(error);
   if (state === '42501') {
     return new TrueupError('permission_denied', `the database refused: ${messageOf(error)}`, {
-      hint: 'A dry run needs SELECT on the mapped tables; repairing and installing need more.',
+      hint: isHiddenByPolicies(error)
+        ? 'Trueup has to see every row. Give its role BYPASSRLS, or let it own the tables.'
+        : 'A dry run needs SELECT on the mapped tables; repairing and installing need more.',
       cause: error,
     });
   }

@@ -88,11 +88,11 @@ export function comparison(
     profile === undefined
       ? ''
       : `
-      LEFT JOIN LATERAL (SELECT p.*, p.ctid AS row FROM ${profile.table.quoted} AS p
+      LEFT JOIN LATERAL (SELECT p.*, p.ctid AS trueup_row, p.tableoid AS trueup_table FROM ${profile.table.quoted} AS p
                           WHERE p.${profile.id.quoted} = w.${profile.link.quoted} OFFSET 0) AS p ON true`;
   return `SELECT coalesce(k.wallet_id, t.wallet_id) AS wallet_id, k.wallet_id IS NOT NULL AS wallet_exists,
        k.profile_id, coalesce(k.profile_exists, false) AS profile_exists, k.user_id,
-       coalesce(t.entries, 0) AS entry_count,${options.rows === true ? ' k.wallet_row, k.profile_row, k.overdraft, k.frozen,' : ''}
+       coalesce(t.entries, 0) AS entry_count,${options.rows === true ? ' k.wallet_row, k.wallet_table, k.profile_row, k.profile_table, k.overdraft, k.frozen,' : ''}
        ${caches.map((cache) => `k.${cache.name}, ${expectation(mapping, cache)} AS ${cache.name}_expected`).join(',\n       ')},
        ${chainBroken(method)} AS chain_broken
   FROM (SELECT ${cached.join(', ')}
@@ -111,11 +111,16 @@ function rights({ wallet }: ResolvedMapping): string[] {
 /** The condition under which the entries of a wallet (alias c, with its rows) sum up to what it may not have. */
 export const isCritical = 'c.wallet_exists AND c.wallet_balance_expected < 0 AND NOT c.overdraft';
 
-/** Where the rows are, for a statement that updates them under the lock that it holds already. */
+/**
+ * Where the rows are, for a statement that updates them under the lock that it holds already: the place
+ * and the table, because rows of two partitions, or of two tables that inherit, may have the same place.
+ */
 function rowAddresses({ profile }: ResolvedMapping): string[] {
   return [
-    'w.ctid AS wallet_row',
-    `${profile === undefined ? 'NULL::tid' : 'p.row'} AS profile_row`,
+    'w.ctid AS wallet_row, w.tableoid AS wallet_table',
+    profile === undefined
+      ? 'NULL::tid AS profile_row, NULL::oid AS profile_table'
+      : 'p.trueup_row AS profile_row, p.trueup_table AS profile_table',
   ];
 }
 

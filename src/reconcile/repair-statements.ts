@@ -166,7 +166,7 @@ function repairOfWallets(mapping: ResolvedMapping): string {
   const { wallet } = mapping;
   return `wallets AS (
   UPDATE ${wallet.table.quoted} AS w SET ${assignments(mapping, 'wallet', wallet.updatedAt?.quoted)}
-    FROM repairable AS c WHERE w.ctid = c.wallet_row AND (${partDiffers(mapping, 'wallet')})
+    FROM repairable AS c WHERE w.ctid = c.wallet_row AND w.tableoid = c.wallet_table AND (${partDiffers(mapping, 'wallet')})
 )`;
 }
 
@@ -176,7 +176,7 @@ function repairOfProfiles(mapping: ResolvedMapping): string {
   if (profile === undefined || differs === '') return '';
   return `profiles AS (
   UPDATE ${profile.table.quoted} AS p SET ${assignments(mapping, 'profile', profile.updatedAt?.quoted)}
-    FROM repairable AS c WHERE p.ctid = c.profile_row AND (${differs})
+    FROM repairable AS c WHERE p.ctid = c.profile_row AND p.tableoid = c.profile_table AND (${differs})
 ), `;
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Column, Profile, ResolvedMapping, Table, Wallet } from '../mapping/model.js';
 import { keepsOwnTables } from '../mapping/own.js';
-import { WRITER } from '../postgres/database.js';
 import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.js';
+import { WRITER } from '../postgres/session.js';
 import type { TriggerDefinition } from './definition.js';
 import { functionName, guardTriggerName, qualified } from './names.js';
 import type { Guard } from './options.js';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { CheckId, Level } from '../../src/index.js';
 import { contents, temporaryFolder, writeConfig } from '../cli/fixture.js';
 import { createDatabase } from '../support/database.js';
-import { caches, createEconomy, findings, truth, type Economy } from '../support/economy.js';
+import { caches, createEconomy, truth, type Economy } from '../support/economy.js';
 import { apply, complaints, expectMended, linesOf, type Patient } from './support.js';
 
 /** Adopted tables: every check of them is made to fail, is told, and passes after its remedy. */
@@ -194,63 +194,6 @@ describe('adopted tables with their triggers', () => {
     expect(await complaints(patient)).toEqual([
       expect.stringMatching(/^warning deferred_marks: 1 marks wait/),
       expect.stringMatching(/^warning activity_failures: 1 events/),
-    ]);
-  });
-});
-
-describe('partitions', () => {
-  async function partitionLedger(): Promise<void> {
-    await adopt(false);
-    await db.run(`
-      DROP TABLE app.ledger;
-      CREATE SEQUENCE app.ids;
-      CREATE TABLE app.ledger (id bigint DEFAULT nextval('app.ids'), wallet_id bigint NOT NULL, amount integer,
-        reason text, key text, created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (id, wallet_id))
-        PARTITION BY RANGE (wallet_id);
-      CREATE TABLE app.low PARTITION OF app.ledger FOR VALUES FROM (0) TO (2);
-      CREATE TABLE app.high PARTITION OF app.ledger FOR VALUES FROM (2) TO (9) PARTITION BY LIST (wallet_id);
-      CREATE TABLE app."High ""3""" PARTITION OF app.high FOR VALUES IN (3);
-      CREATE TABLE app.rest PARTITION OF app.high DEFAULT`);
-  }
-
-  test('what is written to a partition directly is not followed: told, found, mended, and removable', async () => {
-    await partitionLedger();
-    const trueup = await db.trueup({ config: economy.mapping });
-    await trueup.installSync();
-    await insert('app.ledger', 1, 5);
-    await insert('app.low', 1, 7);
-    expect(await findings(trueup)).toMatchObject([
-      { walletId: '1', part: 'wallet', field: 'balance', cached: '5', expected: '12' },
-      { field: 'lifetimeEarnings' },
-      { part: 'profile' },
-      { part: 'profile' },
-    ]);
-    await expectMended(patient, 'partition', 'error', 'rows written to app."High ""3""" directly');
-    await expectMended(patient, 'ledger_index', 'warning', 'wallet_id');
-    await trueup.reconcile({ all: true });
-    await insert('app.low', 1, 1);
-    await insert('app.high', 3, 2);
-    await insert('app."High ""3"""', 3, 3);
-    await insert('app.ledger', 3, 4);
-    await insert('app.rest', 2, 6);
-    expect(await caches(db, economy)).toEqual(['1 13 13 | 13 13', '2 6 6 | 6 6', '3 9 9 | 9 9']);
-    expect(await caches(db, economy)).toEqual(await truth(db, economy));
-    await trueup.removeSync();
-    expect(await db.value(`SELECT count(*) FROM pg_trigger WHERE tgname = 'trueup_sync'`)).toBe(
-      '0',
-    );
-  });
-
-  test('a ledger that is a partition itself is passed by what comes through its parent', async () => {
-    await partitionLedger();
-    const config = { ...economy.mapping, ledger: { ...economy.mapping.ledger, table: 'app.low' } };
-    await (await db.trueup({ config })).installSync();
-    expect(await linesOf({ db, config }, 'partition')).toMatchObject([
-      {
-        level: 'error',
-        what: 'rows that come through app.ledger pass trueup_sync of "app"."low"',
-        remedy: 'name app.ledger as ledger.table in the mapping, then: trueup sync install',
-      },
     ]);
   });
 });

@@ -17,15 +17,16 @@ export class TestDatabase {
   readonly #pool: pg.Pool;
   readonly #open: { close(): Promise<void> }[] = [];
   readonly #roles: string[] = [];
+  #application: TestDatabase | undefined;
 
-  constructor(name: string, url: string) {
+  constructor(name: string, url: string, options: pg.PoolConfig = WRITER) {
     this.name = name;
     this.url = url;
     this.#pool = new pg.Pool({
       connectionString: url,
       max: 4,
       application_name: 'test',
-      ...WRITER,
+      ...options,
     });
     this.#pool.on('error', () => undefined);
   }
@@ -62,6 +63,12 @@ export class TestDatabase {
     return client;
   }
 
+  /** The same database as an application sees it: what this one writes meets the guard. */
+  get application(): TestDatabase {
+    this.#application ??= new TestDatabase(this.name, this.url, {});
+    return this.#application;
+  }
+
   /** A role without any right, which goes away with the database. */
   async role(): Promise<{ readonly name: string; readonly url: string }> {
     const name = `trueup_test_${randomBytes(6).toString('hex')}`;
@@ -84,10 +91,15 @@ export class TestDatabase {
 
   /** Ends everything that was opened here, and leaves nothing on the server. */
   async drop(serverUrl: string): Promise<void> {
-    await Promise.all(this.#open.map((one) => one.close()));
-    await this.#pool.end();
+    if (this.#application !== undefined) await this.#application.#close();
+    await this.#close();
     await onServer(serverUrl, `DROP DATABASE ${this.name} WITH (FORCE)`);
     for (const role of this.#roles) await onServer(serverUrl, `DROP ROLE ${role}`);
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#open.map((one) => one.close()));
+    await this.#pool.end();
   }
 }
 

@@ -1,197 +1,157 @@
-import {
-  look,
-  run,
-  steps,
-  tamper,
-  applyByHand,
-  failing,
-  switchSync,
-  type Injection,
-} from './injections.js';
-import { drift, namesOf, unseen, type Stage } from './stages.js';
+import type { Guard } from '../../src/index.js';
+import { TrueupError } from '../../src/index.js';
+import type { TestDatabase } from './database.js';
+import type { Fault } from './fault-list.js';
+import { look } from './injections.js';
+import { drift, STAGES, type Stage } from './stages.js';
 
 /**
- * Faults, and the mechanisms that may catch them. A row or a column is added here and nowhere else:
- * test/causes/faults.test.ts plays every fault against every mechanism and writes docs/faults.md.
+ * The mechanisms that may catch a fault. A column of docs/faults.md is added here, a row in
+ * fault-list.ts or bypass-faults.ts: test/causes/faults.test.ts plays every fault in every setting.
  */
 
-/** One thing that can go wrong. */
-export interface Fault {
-  readonly name: string;
-  readonly inject: Injection['inject'];
+/** What stands while a fault is played, and who plays it. */
+interface Setting {
+  readonly stage: 'own tables' | 'adopted tables';
+  /** The guard, which looks at applications only; without it the fault passes as Trueup would. */
+  readonly guard?: Guard;
 }
 
-/** One thing that may catch it, on the stage where it stands. */
+const SETTINGS = {
+  'own tables': { stage: 'own tables' },
+  'adopted tables': { stage: 'adopted tables' },
+  'guard keep': { stage: 'adopted tables', guard: 'keep' },
+  'guard record': { stage: 'adopted tables', guard: 'record' },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** One thing that may catch a fault, in the setting where it stands. */
 export interface Mechanism {
   readonly name: string;
-  readonly stage: 'own tables' | 'adopted tables';
-  /** What it does to a fault that it catches: one word of the table. */
-  readonly verdict: string;
-  /** Before the fault: what has to stand for it. */
-  readonly prepare?: (stage: Stage) => Promise<void>;
-  /** After the fault, or after the error that it ended with. */
-  readonly catches: (stage: Stage, error: unknown) => Promise<boolean>;
+  readonly setting: SettingName;
+  /**
+   * After the fault, or after the error that it ended with: what it does to the fault, as a cell of the
+   * table; empty where it does nothing. Those of one setting are asked in the order of the list.
+   */
+  readonly says: (stage: Stage, error: unknown) => Promise<string>;
 }
 
-const inSync = async (stage: Stage): Promise<boolean> => (await drift(stage)).length === 0;
+/** The causes that a dry run names; undefined where it is refused. */
+async function causes(stage: Stage): Promise<string[] | undefined> {
+  try {
+    return [...new Set((await drift(stage)).map(({ cause }) => `\`${cause}\``))];
+  } catch (error) {
+    if (error instanceof TrueupError && error.code === 'permission_denied') return undefined;
+    throw error;
+  }
+}
+
+const inSync = async (stage: Stage): Promise<boolean> => (await causes(stage))?.length === 0;
+
+const wrote = async ({ db }: Stage): Promise<boolean> =>
+  (await db.value('SELECT count(*) FROM trueup.cache_writes')) !== '0';
 
 export const MECHANISMS: readonly Mechanism[] = [
   {
     name: 'sync trigger',
-    stage: 'adopted tables',
-    verdict: 'prevents',
-    catches: async (stage, error) => error === undefined && (await inSync(stage)),
+    setting: 'adopted tables',
+    says: async (stage, error) => (error === undefined && (await inSync(stage)) ? 'prevents' : ''),
   },
   {
     name: 'append-only',
-    stage: 'own tables',
-    verdict: 'refuses',
-    catches: (_, error) =>
-      Promise.resolve(error instanceof Error && 'code' in error && error.code === 'TU003'),
+    setting: 'own tables',
+    says: (_, error) =>
+      Promise.resolve(
+        error instanceof Error && 'code' in error && error.code === 'TU003' ? 'refuses' : '',
+      ),
   },
   {
-    name: 'healer',
-    stage: 'adopted tables',
-    verdict: 'repairs',
-    catches: async (stage: Stage): Promise<boolean> => {
-      const { healed } = await stage.trueup.heal({ everything: true });
-      return healed > 0 && (await inSync(stage));
-    },
+    name: 'guard `keep`',
+    setting: 'guard keep',
+    says: async (stage) => ((await wrote(stage)) && (await inSync(stage)) ? 'prevents' : ''),
   },
   {
-    name: 'gap watch',
-    stage: 'adopted tables',
-    verdict: 'notices',
-    catches: async (stage: Stage): Promise<boolean> => {
-      await look(stage);
-      return (await stage.db.value('SELECT count(*) FROM trueup.sync_gaps')) !== '0';
-    },
+    name: 'guard `record`',
+    setting: 'guard record',
+    says: async (stage) =>
+      (await wrote(stage)) ? `records: ${(await causes(stage))?.join(', ') ?? ''}` : '',
   },
   {
     name: 'sync status',
-    stage: 'adopted tables',
-    verdict: 'tells',
-    catches: async ({ trueup }: Stage): Promise<boolean> => {
+    setting: 'adopted tables',
+    says: async ({ trueup }: Stage): Promise<string> => {
       const { state, waitingFailures } = await trueup.syncStatus();
-      return state !== 'installed' || waitingFailures > 0;
+      return state !== 'installed' || waitingFailures > 0 ? 'tells' : '';
+    },
+  },
+  {
+    name: 'doctor',
+    setting: 'adopted tables',
+    says: async ({ trueup }: Stage): Promise<string> => {
+      const { findings } = await trueup.doctor();
+      const bad = findings.filter(({ level }) => level === 'warning' || level === 'error');
+      return [...new Set(bad.map(({ id }) => `\`${id}\``))].join(', ');
     },
   },
   {
     name: 'reconcile',
-    stage: 'adopted tables',
-    verdict: 'finds',
-    catches: async (stage) => !(await inSync(stage)),
-  },
-];
-
-const onWallet =
-  (change: (names: Readonly<Record<string, string>>) => string): Injection['inject'] =>
-  (stage) =>
-    stage.db.run(
-      `UPDATE ${namesOf(stage)['wallet'] ?? ''} SET ${change(namesOf(stage))} WHERE id = ${stage.walletId}`,
-    );
-
-const onLedger = (
-  text: (names: Readonly<Record<string, string>>, stage: Stage) => string,
-): Injection['inject'] => run((stage) => text(namesOf(stage), stage));
-
-const where = (stage: Stage, amount: number): string =>
-  `${namesOf(stage)['entryWallet'] ?? ''} = ${stage.walletId} AND ${namesOf(stage)['amount'] ?? ''} = ${String(amount)}`;
-
-export const FAULTS: readonly Fault[] = [
-  { name: 'a writer of entries that knows no cache', inject: run((stage) => stage.entry(101)) },
-  { name: 'a profile that cannot take the new value', inject: run((stage) => failing(stage, 601)) },
-  {
-    name: 'entries in a session with `session_replication_role = replica`',
-    inject: run((stage) => unseen(stage.entry(701))),
+    setting: 'adopted tables',
+    says: async (stage) => (await causes(stage))?.join(', ') ?? 'refuses',
   },
   {
-    name: 'entries while the triggers are disabled',
-    inject: steps(
-      run((stage) => switchSync(stage, 'DISABLE')),
-      run((stage) => stage.entry(907)),
-    ),
-  },
-  {
-    name: 'entries after the triggers were dropped',
-    inject: steps(
-      onLedger(({ ledger = '' }) => `DROP TRIGGER trueup_sync ON ${ledger}`),
-      run((stage) => stage.entry(907)),
-    ),
-  },
-  {
-    name: 'triggers disabled and enabled again',
-    inject: steps(
-      run((stage) => switchSync(stage, 'DISABLE')),
-      run((stage) => stage.entry(907)),
-      run((stage) => switchSync(stage, 'ENABLE')),
-    ),
-  },
-  {
-    name: 'an entry is edited',
-    inject: onLedger(
-      ({ ledger = '', amount = '' }, stage) =>
-        `UPDATE ${ledger} SET ${amount} = 1499 WHERE ${where(stage, 2003)}`,
-    ),
-  },
-  {
-    name: 'an entry is edited in a session with `session_replication_role = replica`',
-    inject: onLedger(({ ledger = '', amount = '' }, stage) =>
-      unseen(`UPDATE ${ledger} SET ${amount} = 1499 WHERE ${where(stage, 2003)}`),
-    ),
-  },
-  {
-    name: 'an entry is edited after append-only was switched off',
-    inject: onLedger(({ ledger = '', amount = '' }, stage) =>
-      tamper(stage, `UPDATE ${ledger} SET ${amount} = 1499 WHERE ${where(stage, 2003)}`),
-    ),
-  },
-  {
-    name: 'an entry is deleted',
-    inject: onLedger(
-      ({ ledger = '' }, stage) => `DELETE FROM ${ledger} WHERE ${where(stage, 2003)}`,
-    ),
-  },
-  {
-    name: 'the last entry is deleted',
-    inject: onLedger(
-      ({ ledger = '' }, stage) => `DELETE FROM ${ledger} WHERE ${where(stage, -811)}`,
-    ),
-  },
-  { name: 'the ledger is truncated', inject: onLedger(({ ledger = '' }) => `TRUNCATE ${ledger}`) },
-  {
-    name: 'somebody writes the balance of a wallet',
-    inject: onWallet(({ balance = '' }) => `${balance} = ${balance} + 17`),
-  },
-  {
-    name: 'somebody writes what a profile shows',
-    inject: run(
-      (stage) =>
-        `UPDATE ${namesOf(stage)['profile'] ?? ''} SET ${namesOf(stage)['shown'] ?? ''} = 0 WHERE id = ${stage.profileId}`,
-    ),
-  },
-  {
-    name: 'an application puts a stale row back',
-    inject: async (stage: Stage): Promise<void> => {
-      const { wallet = '', balance = '' } = namesOf(stage);
-      const old = await stage.db.value(`SELECT ${balance}::text FROM ${wallet} WHERE id = $1`, [
-        stage.walletId,
-      ]);
-      await stage.db.run(stage.entry(101));
-      await stage.db.run(`UPDATE ${wallet} SET ${balance} = ${old} WHERE id = ${stage.walletId}`);
+    name: 'gap watch',
+    setting: 'adopted tables',
+    says: async (stage: Stage): Promise<string> => {
+      await look(stage);
+      return (await stage.db.value('SELECT count(*) FROM trueup.sync_gaps')) === '0'
+        ? ''
+        : 'notices';
     },
   },
   {
-    name: 'an application adds what the trigger adds too',
-    inject: steps(
-      run((stage) => stage.entry(809)),
-      run((stage) => applyByHand(stage, 809)),
-    ),
-  },
-  {
-    name: 'a profile is deleted',
-    inject: run((stage) =>
-      unseen(`DELETE FROM ${namesOf(stage)['profile'] ?? ''} WHERE id = ${stage.profileId}`),
-    ),
+    name: 'healer',
+    setting: 'adopted tables',
+    says: async (stage: Stage): Promise<string> => {
+      const { healed } = await stage.trueup.heal({ everything: true });
+      return healed > 0 && (await inSync(stage)) ? 'repairs' : '';
+    },
   },
 ];
+
+/** Plays a fault in one setting. Returns the cells of its mechanisms. */
+export async function play(
+  fault: Fault,
+  name: SettingName,
+  usual: TestDatabase,
+): Promise<Map<string, string>> {
+  const { stage: kind, guard }: Setting = SETTINGS[name];
+  const db = fault.database ?? usual;
+  const build = STAGES[kind];
+  if (build === undefined) throw new Error(`there is no stage ${kind}`);
+  const stage = await build(db);
+  if (guard !== undefined) await stage.trueup.installSync({ guard });
+  try {
+    const injected = fault.inject(guard === undefined ? stage : { ...stage, db: db.application });
+    const error: unknown = await injected.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    // Adopted tables refuse nothing by themselves: an error would be a mistake in the fault.
+    if (error !== undefined && kind === 'adopted tables') {
+      throw new Error(`${fault.name}: it could not be played`, { cause: error });
+    }
+    const seen = (await fault.seenBy?.(stage)) ?? stage;
+    const cells = new Map<string, string>();
+    for (const mechanism of MECHANISMS) {
+      if (mechanism.setting === name) {
+        cells.set(mechanism.name, await mechanism.says(seen, error));
+      }
+    }
+    return cells;
+  } finally {
+    await fault.undo?.(stage);
+  }
+}

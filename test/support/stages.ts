@@ -1,4 +1,4 @@
-import type { Finding, Trueup, TrueupOptions } from '../../src/index.js';
+import { OWN_MAPPING, type Finding, type Trueup, type TrueupOptions } from '../../src/index.js';
 import { deltacrown } from '../cli/deltacrown.js';
 import type { TestDatabase } from './database.js';
 import { createEconomy } from './economy.js';
@@ -11,6 +11,7 @@ import { createEconomy } from './economy.js';
 export interface Stage {
   readonly trueup: Trueup;
   readonly db: TestDatabase;
+  readonly config: NonNullable<TrueupOptions['config']>;
   readonly walletId: string;
   readonly profileId: string;
   /** A wallet of the same kind without any entry. */
@@ -38,6 +39,7 @@ async function ownStage(db: TestDatabase): Promise<Stage> {
   return settle({
     trueup,
     db,
+    config: OWN_MAPPING,
     walletId,
     profileId,
     emptyWalletId,
@@ -56,6 +58,7 @@ async function adoptedStage(db: TestDatabase): Promise<Stage> {
   return settle({
     trueup,
     db,
+    config: economy.mapping,
     walletId: '1',
     profileId: '101',
     emptyWalletId: '2',
@@ -74,6 +77,7 @@ async function platformStage(db: TestDatabase): Promise<Stage> {
   return settle({
     trueup,
     db,
+    config: deltacrown.config,
     walletId: '1',
     profileId: '101',
     emptyWalletId: '4',
