@@ -161,7 +161,12 @@ describe('what it says', () => {
       { counts: { ...COUNTS, skipped: 2 } },
       /warn">.*\s*All .* 2 wallets skipped/,
     ],
-    ['critical', [finding({ state: 'critical' })], {}, /class="verdict bad">/],
+    [
+      'critical',
+      [finding({ state: 'critical', part: null, field: null, message: 'it sums up to -5' })],
+      {},
+      /class="verdict bad">/,
+    ],
   ])('of %s', (_, findings, run, verdict) => {
     expect(page(findings, run)).toMatch(verdict);
   });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, openTrueup, type ExitStatus, type Steering, type Trueup } from '../../index.js';
+import { addReport } from './report.js';
 import { runLines, runsTable } from '../runs-output.js';
 import {
   positiveIntegerTo,
@@ -58,6 +59,7 @@ export function addRuns(program: Command, setStatus: (status: ExitStatus) => voi
       });
       setStatus(EXIT.ok);
     });
+  addReport(runs, setStatus);
   for (const action of ['pause', 'resume', 'stop'] as const) {
     withCommonOptions(runs.command(action))
       .description(TOLD[action].does)
