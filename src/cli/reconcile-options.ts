@@ -227,6 +227,14 @@ const NOT_WITH_APPLY = [
     'batchSize',
     'jobs',
     'limit',
+    'reviewOver',
+    'nice',
+    'runTime',
+    'maxLag',
+    'maxLoad',
+    'keepFindings',
+    'alertWebhook',
+    'alertCommand',
   ] as const),
 ];
 

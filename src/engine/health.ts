@@ -15,7 +15,7 @@ import type { ReadSource } from './reads.js';
 
 /** Which run a report is about, and where it goes. */
 export interface ReportRequest {
-  /** The id of a run, or `last`. */
+  /** The id of a run, the first characters of it (four at least), or `last`. */
   readonly run: string;
   /** `.html`, `.csv` or `.json`. */
   readonly file: string;

@@ -109,6 +109,8 @@ describe('a report', () => {
     expect(existsSync(file)).toBe(true);
     const again = await trueup('report', 'last', join(folder, 'again.json'));
     expect(again).toMatchObject({ status: 0, stdout: '' });
+    const named = await trueup('runs', 'report', 'last', join(folder, 'again.csv'));
+    expect(named.status).toBe(0);
     expect(again.stderr).toMatch(/^the report of run [0-9a-f-]{36} is in .*again\.json\n$/);
   });
 
@@ -139,6 +141,8 @@ test.each([
   ['reconcile --apply p.jsonl --user-id 1', 'leave out --user-id'],
   ['reconcile --apply p.jsonl --plan q.jsonl', 'leave out --plan'],
   ['reconcile --apply p.jsonl --resume', 'leave out --resume'],
+  ['reconcile --apply p.jsonl --review-over 5', 'leave out --review-over'],
+  ['reconcile --apply p.jsonl --max-lag 5s', 'leave out --max-lag'],
   ['reconcile --apply p.jsonl --batch-size 5', 'leave out --batch-size'],
 ])('%s is wrong usage, and nothing is connected', async (words, says) => {
   const port = await countingPort();

@@ -55,7 +55,7 @@ async function busyLedger(): Promise<readonly string[]> {
     '  1 finding could not be repaired',
     '    -> trueup explain --wallet-id ID',
     '  waiting for approval by a person: 1 finding of 50 coins in all',
-    `    -> trueup runs approve ${last}`,
+    `    -> trueup runs show ${last}, then trueup runs approve ${last} --all (or --wallet-id ID)`,
     '',
     `last run          ${ended}, 3 hours ago: run finished with status 2`,
     `                  ${last} by ${user} on db1`,

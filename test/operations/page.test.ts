@@ -90,6 +90,7 @@ describe('what users hand in', () => {
     expect(html`<p>${['a<', html`<b>${'&'}</b>`]}${null}${5}</p>`.text).toBe(
       '<p>a&lt;<b>&amp;</b>5</p>',
     );
+    expect(html`<p title="${`"a'`}"></p>`.text).toBe('<p title="&quot;a&#39;"></p>');
   });
 });
 
@@ -160,7 +161,12 @@ describe('what it says', () => {
       { counts: { ...COUNTS, skipped: 2 } },
       /warn">.*\s*All .* 2 wallets skipped/,
     ],
-    ['critical', [finding({ state: 'critical' })], {}, /class="verdict bad">/],
+    [
+      'critical',
+      [finding({ state: 'critical', part: null, field: null, message: 'it sums up to -5' })],
+      {},
+      /class="verdict bad">/,
+    ],
   ])('of %s', (_, findings, run, verdict) => {
     expect(page(findings, run)).toMatch(verdict);
   });

@@ -188,6 +188,18 @@ describe('applying it', () => {
     expect(await db.rows('SELECT * FROM app.wallet WHERE id = 2')).toEqual(before);
   });
 
+  test('what the dry run has set aside for people stays so', async () => {
+    await trueup.reconcile({ all: true, plan: file, reviewOver: 50 });
+    expect(lines().at(-1)).toMatchObject({ wallets: 10, repairable: 5, largestDelta: '50' });
+    const { summary } = await apply();
+    expect(summary).toMatchObject({ repaired: 20, findings: 40, review: 20, exitStatus: 2 });
+    const right = await truth(db, economy);
+    const now = await caches(db, economy);
+    expect(now.map((line, n) => line === right[n])).toEqual(
+      Array.from({ length: 10 }, (_, n) => n < 5),
+    );
+  });
+
   test('a rail stops it before the first write, and says how to go on', async () => {
     for (const [rail, override] of [
       [{ maxRepairs: 9 }, '--max-repairs 10'],

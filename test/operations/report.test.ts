@@ -62,6 +62,14 @@ describe('of a dry run', () => {
     expect(new Set(rows.map(({ delta }) => delta))).toEqual(new Set(['-7', '1000']));
   });
 
+  test('what a run would leave for people waits for them', async () => {
+    await trueup.reconcile({
+      ...{ all: true, dryRun: true, reviewOver: 100, report: folder.path('review.csv') },
+    });
+    const rows = csvObjects(folder.text('review.csv'));
+    expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(['review']));
+  });
+
   test('JSON has them too, with the run and the totals', async () => {
     const summary = await trueup.reconcile({
       ...{ all: true, dryRun: true, report: folder.path('dry.json') },
@@ -110,7 +118,7 @@ describe('of a run on record', () => {
       expect(row['at']).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
     }
     const reader = await db.trueup({ readOnly: true });
-    for (const run of [runId, runId.toUpperCase(), 'last']) {
+    for (const run of [runId, runId.toUpperCase(), runId.slice(0, 6), 'last']) {
       const file = folder.path('again.csv');
       expect(await reader.writeReport({ run, file })).toMatchObject({ runId, state: 'finished' });
       expect(folder.text('again.csv')).toBe(folder.text('run.csv'));

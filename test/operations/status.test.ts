@@ -142,7 +142,7 @@ const CASES: Readonly<Record<string, Case>> = {
     runs: [fine],
     findings: [{ state: 'critical' }],
     status: 2,
-    says: /^CRITICAL: 1 finding/,
+    says: /^CRITICAL: 1 wallet with entries/,
   },
   'failure before rail before drift before incomplete': {
     runs: [{ ...fine, finishedAge: 40 * HOURS, startedAge: 41 * HOURS }, failed],

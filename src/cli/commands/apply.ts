@@ -19,7 +19,10 @@ export async function runApply(flags: ReconcileFlags, file: string): Promise<Exi
   });
   try {
     const { maxRepairs, maxRepairRatio, maxDelta, unattended, failOnDrift, report } = flags;
-    const { onFinding, onProblem, onProgress } = listeners(view, { json, quiet: flags.quiet ?? false });
+    const { onFinding, onProblem, onProgress } = listeners(view, {
+      json,
+      quiet: flags.quiet ?? false,
+    });
     const summary = await trueup.applyPlan({
       ...{ file, dryRun, maxRepairs, maxRepairRatio, maxDelta, unattended, failOnDrift, report },
       ...{ signal, onFinding, onProblem, onProgress },

@@ -3,10 +3,11 @@ import { EXIT, openTrueup, type ExitStatus } from '../../index.js';
 import { reportFile } from '../reconcile-options.js';
 import { say, toTrueupOptions, withCommonOptions, type CommonOptions } from '../shared.js';
 
-export function addReport(program: Command, setStatus: (status: ExitStatus) => void): void {
-  withCommonOptions(program.command('report'))
+/** `trueup report`, and `trueup runs report`: the same under both names. */
+export function addReport(parent: Command, setStatus: (status: ExitStatus) => void): void {
+  withCommonOptions(parent.command('report'))
     .description('write the report of a run from its record; needs no right but SELECT')
-    .argument('<run>', 'the id of a run, or last')
+    .argument('<run>', 'its id, the first characters of it, or "last"')
     .argument('<file>', '.html, a page for people; .csv or .json, every finding', reportFile)
     .action(async (run: string, file: string, options: CommonOptions) => {
       const trueup = await openTrueup({

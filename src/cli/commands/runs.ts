@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT, openTrueup, type ExitStatus, type Steering, type Trueup } from '../../index.js';
 import { addApprove } from './runs-approve.js';
+import { addReport } from './report.js';
 import { runLines, runsTable } from '../runs-output.js';
 import {
   positiveIntegerTo,
@@ -60,6 +61,7 @@ export function addRuns(program: Command, setStatus: (status: ExitStatus) => voi
       setStatus(EXIT.ok);
     });
   addApprove(runs, setStatus);
+  addReport(runs, setStatus);
   for (const action of ['pause', 'resume', 'stop'] as const) {
     withCommonOptions(runs.command(action))
       .description(TOLD[action].does)

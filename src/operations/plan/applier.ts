@@ -67,11 +67,12 @@ export class Applier {
     this.#reporter.tellProgress(this.#run.plan.end.wallets);
   }
 
-  /** Nothing of it can be repaired: it is told as the plan has it. */
+  /** Nothing of it is to be repaired: it is told as the plan has it. */
   #leave({ userId, walletId, profileId, findings }: PlanWallet): void {
-    const told = findings.map((finding): Finding => {
-      return { userId, walletId, profileId, ...finding, evidence: {}, repaired: false };
-    });
+    const told = findings.map(({ state, ...finding }): Finding => ({
+      ...{ userId, walletId, profileId, ...finding, evidence: {}, repaired: false },
+      ...(state === undefined ? {} : { state }),
+    }));
     countUser(this.tally, told);
     for (const finding of told) this.#run.options.onFinding?.(finding);
   }

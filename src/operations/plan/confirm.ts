@@ -7,12 +7,14 @@ import type { PlanFinding, PlanWallet } from './format.js';
 /** What of a cache is held against the plan. */
 type Said = Pick<CacheComparison, 'part' | 'field' | 'cached' | 'expected'>;
 
+/** Whether a run by this plan may overwrite the cache. */
+export function isToRepair({ cause, field, state }: PlanFinding): boolean {
+  return state === undefined && isRepairable(cause, field);
+}
+
 /** Whether a run by this plan has anything to write. */
 export function isWritable(wallet: PlanWallet): wallet is PlanWallet & { walletId: string } {
-  return (
-    wallet.walletId !== null &&
-    wallet.findings.some(({ cause, field }) => isRepairable(cause, field))
-  );
+  return wallet.walletId !== null && wallet.findings.some(isToRepair);
 }
 
 /**

@@ -34,6 +34,8 @@ const finding = z.strictObject({
   expected: z.string(),
   delta: z.string().nullable(),
   cause: z.enum(CAUSES),
+  /** It is larger than the run might repair by itself: a person has to look at it. */
+  state: z.literal('review').optional(),
 });
 
 const wallet = z.strictObject({

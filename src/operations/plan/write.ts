@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isRepairable, type Finding } from '../../core/drift.js';
+import type { Finding } from '../../core/drift.js';
 import { toUnits } from '../../core/sums.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database } from '../../postgres/database.js';
@@ -8,6 +8,7 @@ import type { ReconcileSummary } from '../../reconcile/summary.js';
 import { VERSION } from '../../version.js';
 import { WholeFile } from '../file.js';
 import type { LiveReport } from '../report/live.js';
+import { isToRepair } from './confirm.js';
 import {
   endLine,
   PLAN_VERSION,
@@ -75,7 +76,11 @@ class PlanWriter {
   add(finding: Finding): void {
     const { userId, walletId, profileId, part, field, cached, expected, delta, cause } = finding;
     const known = this.#wallet;
-    const told = { part, field, cached, expected, delta, cause };
+    const { state } = finding;
+    const told = {
+      ...{ part, field, cached, expected, delta, cause },
+      ...(state === undefined ? {} : { state }),
+    };
     if (known?.walletId === walletId && known.profileId === profileId) {
       known.findings.push(told);
     } else {
@@ -100,7 +105,7 @@ class PlanWriter {
     this.#wallet = undefined;
     this.#wallets += 1;
     this.#findings += wallet.findings.length;
-    const repairable = wallet.findings.filter(({ cause, field }) => isRepairable(cause, field));
+    const repairable = wallet.findings.filter(isToRepair);
     if (repairable.length > 0) this.#repairable += 1;
     for (const { delta } of repairable) this.#measure(delta);
     this.#line(wallet);

@@ -34,7 +34,7 @@ export function findingsList(excerpt: Excerpt, caption: string): Markup {
           <th scope="col">Wallet</th>
           <th scope="col">Cache</th>
           <th scope="col" class="n">Before</th>
-          <th scope="col" class="n">After</th>
+          <th scope="col" class="n">By the ledger</th>
           <th scope="col" class="n">Difference</th>
           <th scope="col">Cause</th>
           <th scope="col">State</th>

@@ -125,11 +125,13 @@ function idsOf({ walletId, userId }: ReconcileProblem): Pick<ReportFinding, 'wal
   return { walletId, userId };
 }
 
+const STATES = { skip: 'skipped', error: 'failed', critical: 'critical' } as const;
+
 function stateOf({ type }: ReconcileProblem): ReportFinding['state'] {
-  return type === 'skip' ? 'skipped' : 'failed';
+  return STATES[type];
 }
 
-function toReportFinding({ repaired, ...finding }: Finding): ReportFinding {
-  const left = isRepairable(finding.cause, finding.field) ? 'found' : 'reported';
+function toReportFinding({ repaired, state, ...finding }: Finding): ReportFinding {
+  const left = state ?? (isRepairable(finding.cause, finding.field) ? 'found' : 'reported');
   return { ...finding, state: repaired ? 'repaired' : left, message: null, at: null };
 }

@@ -108,8 +108,8 @@ function tiles({ counts, dryRun }: ReportRun, totals: Totals): Markup {
       <dd>${known(dryRun ? toRepair : repaired)}</dd>
     </div>
     <div>
-      <dt>Findings left</dt>
-      <dd>${known(dryRun ? totals.findings : totals.findings - repaired)}</dd>
+      <dt>${dryRun ? 'Left for people' : 'Findings left'}</dt>
+      <dd>${known(totals.findings - (dryRun ? toRepair : repaired))}</dd>
     </div>
     <div>
       <dt>Wallets skipped</dt>
@@ -155,8 +155,13 @@ function cacheName(name: string): string {
   return `${part} ${FIELD_NAMES[field as Field]}`;
 }
 
-function lists({ largest, review, left, skipped }: Totals): Markup {
+function lists({ largest, review, left, skipped, critical }: Totals): Markup {
   return html`${
+    critical.count === 0
+      ? null
+      : html`<h2>Critical wallets</h2>
+          ${walletsList(critical, 'Their entries sum up to less than they may')}`
+  }${
     review.count === 0
       ? null
       : html`<h2>Waiting for approval</h2>

@@ -1,7 +1,7 @@
-import { TrueupError } from '../../core/errors.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database, Queryable } from '../../postgres/database.js';
 import { toCounts } from '../status/read.js';
+import { findRun } from '../runs/find.js';
 import { openReport } from './open.js';
 import type { ReportFinding, ReportRun } from './model.js';
 import * as statements from './report-statements.js';
@@ -14,12 +14,10 @@ const READING = {
   settings: { transaction_isolation: 'repeatable read' },
 } as const;
 
-const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-
 /**
  * Writes the report of a run from its record: all of one moment, in a fixed amount of memory.
  *
- * @param which the id of a run, or `last`
+ * @param run its id, the first characters of it, or `last`
  * @throws TrueupError `run_not_found`, `file_unwritable`, `invalid_argument` (no extension that is known),
  *   `permission_denied`
  */
@@ -29,7 +27,7 @@ export async function writeRecordedReport(
   { run: which, file }: { readonly run: string; readonly file: string },
 ): Promise<ReportRun> {
   return database.transaction(async (session) => {
-    const run = await findRun(session, mapping, which);
+    const run = await readRun(session, mapping, which);
     const report = openReport(file, run.runId);
     try {
       await session.query(statements.declareFindings(run.runId));
@@ -46,25 +44,14 @@ export async function writeRecordedReport(
   }, READING);
 }
 
-async function findRun(
+async function readRun(
   session: Queryable,
   mapping: ResolvedMapping,
   which: string,
 ): Promise<ReportRun> {
-  const ledger = mapping.ledger.table.quoted;
-  const last = which === 'last';
-  const [row] =
-    last || UUID.test(which)
-      ? await session.query<statements.RunRow>(statements.run(ledger, last ? undefined : which))
-      : [];
-  if (row === undefined) {
-    const what = last
-      ? `no run of ${ledger} is on record`
-      : `there is no run ${which} of ${ledger}`;
-    throw new TrueupError('run_not_found', what, {
-      hint: 'Give the id that the run has printed. A dry run leaves no record: give it --report itself.',
-    });
-  }
+  const { runId } = await findRun(session, mapping, which);
+  const [row] = await session.query<statements.RunRow>(statements.run(runId));
+  if (row === undefined) throw new Error('a run that was found in this snapshot is there');
   return {
     ...row,
     dryRun: false,

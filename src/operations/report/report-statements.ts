@@ -20,20 +20,14 @@ export interface RunRow {
   readonly counts: Readonly<Record<string, unknown>> | null;
 }
 
-/**
- * A run of this ledger.
- *
- * @param runId undefined: the last one that set out to repair more than one wallet
- */
-export function run(ledger: string, runId: string | undefined): Statement {
-  const chosen = runId === undefined ? `kind NOT IN ('heal', 'service')` : 'id = $2::uuid';
+/** One run. */
+export function run(runId: string): Statement {
   return {
     text: `SELECT id::text AS "runId", kind, ledger, current_database() AS database, state, started_at AS "startedAt",
                   finished_at AS "finishedAt", started_by AS "startedBy", host, unattended, version, options,
                   exit_status AS "exitStatus", error, counts
-             FROM trueup.runs WHERE ledger = $1 AND ${chosen}
-            ORDER BY coalesce(finished_at, heartbeat_at, started_at) DESC, id LIMIT 1`,
-    values: runId === undefined ? [ledger] : [ledger, runId],
+             FROM trueup.runs WHERE id = $1`,
+    values: [runId],
   };
 }
 

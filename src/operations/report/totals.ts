@@ -47,7 +47,10 @@ export interface Totals {
   readonly largest: Excerpt;
   readonly review: Excerpt;
   readonly left: Excerpt;
+  /** Wallets that a run could not repair: locked by others, or refused by the database. */
   readonly skipped: Excerpt;
+  /** Wallets whose entries sum up to less than they may. */
+  readonly critical: Excerpt;
 }
 
 class Sum {
@@ -102,12 +105,13 @@ export class TotalsCounter {
   readonly #review = new Gathering(true);
   readonly #left = new Gathering(true);
   readonly #skipped = new Gathering(false);
+  readonly #critical = new Gathering(false);
 
   add(finding: ReportFinding): void {
     const { state, part, field, cause } = finding;
     this.#states.set(state, (this.#states.get(state) ?? 0) + 1);
     if (part === null || field === null) {
-      this.#skipped.add(finding, undefined);
+      (state === 'critical' ? this.#critical : this.#skipped).add(finding, undefined);
       return;
     }
     this.#findings += 1;
@@ -120,9 +124,7 @@ export class TotalsCounter {
     else this.#countSize(absolute(units));
     this.#largest.add(finding, units);
     if (state === 'review') this.#review.add(finding, units);
-    if (state === 'reported' || state === 'critical' || state === 'failed') {
-      this.#left.add(finding, units);
-    }
+    if (state === 'reported') this.#left.add(finding, units);
   }
 
   #countSize(units: bigint): void {
@@ -150,6 +152,7 @@ export class TotalsCounter {
       review: this.#review.excerpt,
       left: this.#left.excerpt,
       skipped: this.#skipped.excerpt,
+      critical: this.#critical.excerpt,
     };
   }
 }

@@ -73,6 +73,7 @@ function incomplete({ counts }: StatusRun): StatusProblem {
 function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem[] {
   const left = open.filter(({ state }) => state === 'reported' || state === 'failed');
   const critical = open.filter(({ state }) => state === 'critical');
+  const run = review.runs[0] ?? 'RUN';
   const total = (of: Facts['open']): number => of.reduce((sum, one) => sum + one.findings, 0);
   return [
     ...(critical.length === 0
@@ -80,7 +81,7 @@ function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem
       : [
           problem(
             EXIT.drift,
-            `CRITICAL: ${count(total(critical), 'finding')} of wallets whose ledger is below zero without overdraft`,
+            `CRITICAL: ${count(total(critical), 'wallet')} with entries that sum up to less than zero without overdraft`,
             'trueup explain --wallet-id ID',
           ),
         ]),
@@ -99,7 +100,7 @@ function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem
           problem(
             EXIT.drift,
             `waiting for approval by a person: ${count(review.findings, 'finding')} of ${coinsWords(review.coins)} in all`,
-            `trueup runs approve ${review.runs[0] ?? 'RUN'}`,
+            `trueup runs show ${run}, then trueup runs approve ${run} --all (or --wallet-id ID)`,
           ),
         ]),
     ...(unrecorded === 0 || lastRun === null
