@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { openTrueup, type Finding, type ReconcileWarning } from '../../src/index.js';
 import { EmbeddedServer } from '../../src/postgres/embedded/server.js';
 import { createDatabase, TestDatabase } from '../support/database.js';
@@ -61,6 +61,25 @@ describe('a COMMIT whose answer is lost', () => {
     expect(await drifted.records(summary.runId)).toEqual(records);
     expect([...new Set(lines(told))]).toEqual(seen);
     expect(warnings.map(({ code }) => code)).toContain('database_unreachable');
+  });
+});
+
+describe('a checkpoint whose answer is lost', () => {
+  // Four batches of wallets (the third and fourth with findings), and then those of profiles.
+  const cuts = [0, 1, 2, 3, 4].flatMap((at) =>
+    (['before', 'after', 'race'] as const).map((how) => [how, at] as const),
+  );
+  test.each(cuts)('%s, of batch %i: it is saved once, with its findings', async (how, at) => {
+    const { counts, records } = await expected();
+    proxy.marked = 'SET checkpoint';
+    onTestFinished(() => {
+      proxy.marked = undefined;
+    });
+    proxy.cut(...Array.from({ length: at }, (): Cut => 'none'), how);
+    const summary = await trueup.reconcile({ all: true, batchSize: 4 });
+    expect(proxy.left).toBe(0);
+    expect(countsOf(summary)).toEqual(counts);
+    expect(await drifted.records(summary.runId)).toEqual(records);
   });
 });
 

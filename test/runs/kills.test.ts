@@ -38,7 +38,7 @@ const MODES: Readonly<
   },
   'behind rails': {
     options: { all: true, batchSize: 4, maxRepairs: 12 },
-    repairing: [4, 5, 6],
+    repairing: [4, 5],
     last: 9,
   },
   'some users': {

@@ -51,6 +51,8 @@ export class Proxy {
   #counting = false;
   rounds = 0;
   url = '';
+  /** Where it is set, it is not COMMITs that are lost, but statements outside of transactions that hold this text. */
+  marked: string | undefined;
 
   private constructor(upstream: { readonly host: string; readonly port: number }) {
     this.#upstream = upstream;
@@ -130,6 +132,7 @@ export class Proxy {
     }
     new Link(client, server, {
       nextCut: () => this.#cuts.shift(),
+      marked: () => this.marked,
       isCounting: () => this.#counting,
       onRound: () => {
         this.rounds += 1;
@@ -140,6 +143,7 @@ export class Proxy {
 
 interface LinkOptions {
   readonly nextCut: () => Cut | undefined;
+  readonly marked: () => string | undefined;
   readonly isCounting: () => boolean;
   readonly onRound: () => void;
 }
@@ -195,6 +199,11 @@ class Link {
 
   /** COMMIT, or the Sync behind a statement that posts and is a transaction of its own. */
   #commits(type: string, bytes: Buffer): boolean {
+    const marked = this.#options.marked();
+    if (marked !== undefined) {
+      if (type === 'P') this.#ahead = bytes.includes(marked);
+      return type === 'S' && this.#ahead;
+    }
     if (type === 'Q') return bytes.toString('utf8', 5, bytes.length - 1) === 'COMMIT';
     // A Bind message names the portal (here without a name), then the statement.
     if (type === 'B') this.#ahead = bytes.toString('utf8', 6).startsWith('ahead ');
