@@ -81,6 +81,48 @@ export async function paced(
   return (calls / (performance.now() - started)) * 1000;
 }
 
+/**
+ * Lets so many clients call `work` at a steady rate together, for as long as `meanwhile` takes. A call
+ * is timed from when it was due: whoever is late because the one before took long has waited, too.
+ *
+ * @returns the milliseconds of every call
+ */
+export async function steadily(
+  database: Database,
+  options: {
+    readonly clients: number;
+    readonly perSecond: number;
+    readonly meanwhile: () => Promise<void>;
+  },
+  work: (session: Session) => Promise<unknown>,
+): Promise<readonly number[]> {
+  const milliseconds: number[] = [];
+  const interval = (1000 * options.clients) / options.perSecond;
+  let over = false;
+  const one = (client: number): Promise<void> =>
+    database.session(async (session) => {
+      await work(session); // What a connection does once is not what is measured.
+      let due = performance.now() + (interval * client) / options.clients;
+      for (; !over; due += interval) {
+        const early = due - performance.now();
+        if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+        await work(session);
+        milliseconds.push(performance.now() - due);
+      }
+    });
+  const everybody = Promise.all(
+    Array.from({ length: options.clients }, (_, client) => one(client)),
+  );
+  everybody.catch(() => undefined); // Whoever waits for it below is told.
+  try {
+    await options.meanwhile();
+  } finally {
+    over = true;
+    await everybody;
+  }
+  return milliseconds;
+}
+
 /** A sequence of numbers that looks random and is the same in every run (Lehmer, MINSTD). */
 export function numbers(seed: number): (below: number) => number {
   let state = (seed % 2_147_483_646) + 1;

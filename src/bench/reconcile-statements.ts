@@ -110,7 +110,10 @@ export const wholeComparison: Statement = {
                                  - (hashint8extended(balance_after - amount, seq - 1) >> 2)) AS chain
                         FROM trueup.entries GROUP BY wallet_id) AS t ON t.wallet_id = w.id
            LEFT JOIN trueup.profiles AS p ON p.id = w.profile_id
+           LEFT JOIN (SELECT wallet_id, sum(held) AS held FROM trueup.holds
+                       WHERE ledger = '"trueup"."entries"' AND state = 'open' GROUP BY wallet_id) AS h ON h.wallet_id = w.id::text
           WHERE w.id IS NULL
+             OR w.pending_balance IS DISTINCT FROM coalesce(h.held, 0)
              OR w.balance IS DISTINCT FROM coalesce(t.balance, 0)
              OR w.lifetime_earnings IS DISTINCT FROM coalesce(t.earnings, 0)
              OR w.profile_id IS NOT NULL AND (p.balance IS DISTINCT FROM coalesce(t.balance, 0)
@@ -121,6 +124,12 @@ export const wholeComparison: Statement = {
          SELECT p.id FROM trueup.profiles AS p
           WHERE (p.balance <> 0 OR p.lifetime_earnings <> 0)
             AND NOT EXISTS (SELECT FROM trueup.wallets AS w WHERE w.profile_id = p.id)`,
+};
+
+/** An entry by somebody who knows nothing of numbers and caches. */
+export const insertEntry: Statement = {
+  name: 'bench_entry',
+  text: `INSERT INTO trueup.entries (wallet_id, amount, reason) VALUES ($1, $2, 'winner')`,
 };
 
 /** The original's way of repairing one wallet, statement by statement, as its ORM sends them: unprepared. */

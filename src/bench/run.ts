@@ -4,7 +4,9 @@ import { explain } from './explain.js';
 import { deferred } from './deferred.js';
 import * as post from './post.js';
 import * as reconcile from './reconcile.js';
+import { repair } from './repair.js';
 import * as sync from './sync.js';
+import { writers } from './writers.js';
 
 type Scenario = (bench: Bench) => Promise<void>;
 
@@ -15,7 +17,8 @@ type Scenario = (bench: Bench) => Promise<void>;
 const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
   reconcile: {
     scan: reconcile.scan,
-    repair: reconcile.repair,
+    repair,
+    writers,
     memory: reconcile.memory,
     explain,
     row: sync.row,
