@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { MAX_BATCH_SIZE, MAX_JOBS, type ReconcileOptions } from '../index.js';
+import { MAX_BATCH_SIZE, MAX_CYCLE, MAX_JOBS, type ReconcileOptions } from '../index.js';
+import { duration } from './durations.js';
 import {
   collect,
   positiveInteger,
@@ -11,6 +12,8 @@ import {
 /** The flags of `trueup reconcile`. */
 export interface ReconcileFlags extends CommonOptions {
   readonly all?: boolean;
+  readonly sinceCheckpoint?: boolean;
+  readonly cycle?: number;
   readonly userId?: readonly string[];
   readonly resume?: true | string;
   readonly dryRun?: boolean;
@@ -31,6 +34,15 @@ export interface ReconcileFlags extends CommonOptions {
 export function withReconcileFlags(command: Command): Command {
   return command
     .option('--all', 'every wallet')
+    .option(
+      '--since-checkpoint',
+      'the wallets that were touched since the ledger was verified last, and a slice of the others',
+    )
+    .option(
+      '--cycle <time>',
+      'with --since-checkpoint: verify every wallet once in this time (default: 7d)',
+      cycle,
+    )
     .option(
       '--user-id <id>',
       'the wallet of this user; may be repeated; - reads ids from stdin, one a line',
@@ -77,8 +89,9 @@ export function toReconcileOptions(
   userIds: readonly string[],
 ): ReconcileOptions {
   const { all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift } = flags;
-  const { maxRepairs, maxRepairRatio, maxDelta } = flags;
+  const { sinceCheckpoint, cycle, maxRepairs, maxRepairRatio, maxDelta } = flags;
   return {
+    ...{ sinceCheckpoint, cycle },
     ...{ all, resume, dryRun, batchSize, jobs, limit, unattended, failOnDrift },
     ...{ maxRepairs, maxRepairRatio, maxDelta },
     userIds: userIds.length === 0 ? undefined : userIds,
@@ -88,15 +101,32 @@ export function toReconcileOptions(
 /** Ends the command where its flags exclude each other, or too few are given. */
 export function checkFlags(flags: ReconcileFlags, command: Command): void {
   const users = flags.userId ?? [];
-  if (flags.all === true && users.length > 0) {
-    command.error('error: --all and --user-id exclude each other: choose one');
+  const chosen = [
+    ...(flags.all === true ? ['--all'] : []),
+    ...(flags.sinceCheckpoint === true ? ['--since-checkpoint'] : []),
+    ...(users.length > 0 ? ['--user-id'] : []),
+  ];
+  if (chosen.length > 1) {
+    command.error(`error: ${chosen.join(' and ')} exclude each other: choose one`);
+  }
+  if (flags.cycle !== undefined && flags.sinceCheckpoint !== true && flags.resume === undefined) {
+    command.error('error: --cycle goes with --since-checkpoint');
   }
   if (flags.resume !== undefined && flags.dryRun === true) {
     command.error('error: a dry run cannot be resumed: leave out --dry-run or --resume');
   }
-  if (flags.all !== true && users.length === 0 && flags.resume === undefined) {
-    command.error('error: say what to reconcile: --all, or --user-id ID (may be repeated)');
+  if (chosen.length === 0 && flags.resume === undefined) {
+    command.error(
+      'error: say what to reconcile: --all, --since-checkpoint, or --user-id ID (may be repeated)',
+    );
   }
+}
+
+/** Reads the time of a cycle. */
+function cycle(text: string): number {
+  const seconds = duration(text);
+  if (seconds <= MAX_CYCLE) return seconds;
+  throw new InvalidArgumentError('Give a time of ten years at most.');
 }
 
 /** Reads a part: `5%` or `0.05`. */

@@ -134,17 +134,39 @@ export function profilesWithoutWallet(
   mapping: ResolvedMapping,
   range: { above: string | undefined; upTo: string; only?: boolean },
 ): Statement | undefined {
+  const { profile } = mapping;
+  if (profile === undefined) return undefined;
+  const [id, type] = [`p.${profile.id.quoted}`, profile.id.baseType];
+  const text = withoutWallet(
+    mapping,
+    `${id} ${range.only === true ? '=' : '<='} $1::${type}${range.above === undefined ? '' : ` AND ${id} > $2::${type}`}`,
+  );
+  const values = range.above === undefined ? [range.upTo] : [range.upTo, range.above];
+  return text === undefined ? undefined : { text, values };
+}
+
+/** The same of these profiles. */
+export function profilesWithoutWalletAmong(
+  mapping: ResolvedMapping,
+  profileIds: readonly string[],
+): Statement | undefined {
+  const { profile } = mapping;
+  if (profile === undefined) return undefined;
+  const text = withoutWallet(
+    mapping,
+    `p.${profile.id.quoted} = ANY ($1::${profile.id.baseType}[])`,
+  );
+  return text === undefined ? undefined : { text, values: [profileIds] };
+}
+
+/** undefined: profiles show nothing that could be wrong. */
+function withoutWallet(mapping: ResolvedMapping, condition: string): string | undefined {
   const { wallet, profile } = mapping;
   const caches = comparedCaches(mapping);
   const shown = caches.filter(({ part }) => part === 'profile');
   if (profile === undefined || shown.length === 0) return undefined;
   const id = `p.${profile.id.quoted}`;
-  const values = range.above === undefined ? [range.upTo] : [range.upTo, range.above];
-  const within = (key: string): string =>
-    `${key} ${range.only === true ? '=' : '<='} $1::${profile.id.baseType}` +
-    (range.above === undefined ? '' : ` AND ${key} > $2::${profile.id.baseType}`);
-  return {
-    text: `SELECT NULL AS wallet_id, false AS wallet_exists, ${id}::text AS profile_id, true AS profile_exists,
+  return `SELECT NULL AS wallet_id, false AS wallet_exists, ${id}::text AS profile_id, true AS profile_exists,
        ${profile.user === undefined ? 'NULL' : `p.${profile.user.quoted}::text`} AS user_id, '0' AS entry_count,
        json_build_array(${caches
          .map(({ part, column }) =>
@@ -154,11 +176,8 @@ export function profilesWithoutWallet(
          )
          .join(', ')}) AS caches, NULL AS first_break
   FROM ${profile.table.quoted} AS p
- WHERE ${within(id)}
+ WHERE ${condition}
    AND (${shown.map(({ column }) => `p.${column.quoted} <> 0`).join(' OR ')})
-   AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id}${andIsPrimary(mapping, 'w')}
-                     AND ${within(`w.${profile.link.quoted}`)})
- ORDER BY ${id}`,
-    values,
-  };
+   AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id}${andIsPrimary(mapping, 'w')})
+ ORDER BY ${id}`;
 }
