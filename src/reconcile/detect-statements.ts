@@ -136,10 +136,12 @@ export function profilesWithoutWallet(
 ): Statement | undefined {
   const { profile } = mapping;
   if (profile === undefined) return undefined;
-  const [id, type] = [`p.${profile.id.quoted}`, profile.id.baseType];
+  const type = profile.id.baseType;
   const text = withoutWallet(
     mapping,
-    `${id} ${range.only === true ? '=' : '<='} $1::${type}${range.above === undefined ? '' : ` AND ${id} > $2::${type}`}`,
+    (key) =>
+      `${key} ${range.only === true ? '=' : '<='} $1::${type}` +
+      (range.above === undefined ? '' : ` AND ${key} > $2::${type}`),
   );
   const values = range.above === undefined ? [range.upTo] : [range.upTo, range.above];
   return text === undefined ? undefined : { text, values };
@@ -152,15 +154,20 @@ export function profilesWithoutWalletAmong(
 ): Statement | undefined {
   const { profile } = mapping;
   if (profile === undefined) return undefined;
-  const text = withoutWallet(
-    mapping,
-    `p.${profile.id.quoted} = ANY ($1::${profile.id.baseType}[])`,
-  );
+  const type = profile.id.baseType;
+  const text = withoutWallet(mapping, (key) => `${key} = ANY ($1::${type}[])`);
   return text === undefined ? undefined : { text, values: [profileIds] };
 }
 
-/** undefined: profiles show nothing that could be wrong. */
-function withoutWallet(mapping: ResolvedMapping, condition: string): string | undefined {
+/**
+ * undefined: profiles show nothing that could be wrong.
+ *
+ * @param within the condition that a profile's id, or a link to it, is among those looked at
+ */
+function withoutWallet(
+  mapping: ResolvedMapping,
+  within: (key: string) => string,
+): string | undefined {
   const { wallet, profile } = mapping;
   const caches = comparedCaches(mapping);
   const shown = caches.filter(({ part }) => part === 'profile');
@@ -176,8 +183,9 @@ function withoutWallet(mapping: ResolvedMapping, condition: string): string | un
          )
          .join(', ')}) AS caches, NULL AS first_break
   FROM ${profile.table.quoted} AS p
- WHERE ${condition}
+ WHERE ${within(id)}
    AND (${shown.map(({ column }) => `p.${column.quoted} <> 0`).join(' OR ')})
-   AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id}${andIsPrimary(mapping, 'w')})
+   AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id}${andIsPrimary(mapping, 'w')}
+                     AND ${within(`w.${profile.link.quoted}`)})
  ORDER BY ${id}`;
 }
