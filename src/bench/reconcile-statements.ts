@@ -132,6 +132,20 @@ export const insertEntry: Statement = {
   text: `INSERT INTO trueup.entries (wallet_id, amount, reason) VALUES ($1, $2, 'winner')`,
 };
 
+/** So many entries of so many wallets that lie far from each other; other wallets in each round. */
+export function addEntries(entries: number, wallets: number, round: number): Statement[] {
+  return [
+    {
+      text: `INSERT INTO trueup.entries (wallet_id, amount, reason)
+             SELECT w.id, 1 + n % 97, 'winner'
+               FROM generate_series(0, $1::bigint - 1) AS n
+               JOIN (SELECT w.id, row_number() OVER (ORDER BY hashint8extended(w.id, $3), w.id) - 1 AS place
+                       FROM trueup.wallets AS w) AS w ON w.place = n % $2::bigint`,
+      values: [Math.max(1, Math.round(entries)), Math.max(1, Math.round(wallets)), round],
+    },
+  ];
+}
+
 /** The original's way of repairing one wallet, statement by statement, as its ORM sends them: unprepared. */
 export const originalRepair = {
   lockWallet: {

@@ -1,6 +1,7 @@
 import { TrueupError } from '../core/errors.js';
 import type { Bench } from './context.js';
 import { explain } from './explain.js';
+import { incremental } from './incremental.js';
 import { deferred } from './deferred.js';
 import * as post from './post.js';
 import * as reconcile from './reconcile.js';
@@ -17,6 +18,7 @@ type Scenario = (bench: Bench) => Promise<void>;
 const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
   reconcile: {
     scan: reconcile.scan,
+    incremental,
     repair,
     writers,
     memory: reconcile.memory,
