@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addExplain } from './commands/explain.js';
 import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
+import { addSchedule } from './commands/schedule.js';
 import { addStart } from './commands/start.js';
 import { addSync } from './commands/sync.js';
 import { guardOutput } from './interrupt.js';
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)');
   addStart(program, setStatus);
+  addSchedule(program, setStatus);
   addAdopt(program, setStatus);
   addReconcile(program, setStatus);
   addExplain(program, setStatus);

@@ -181,10 +181,12 @@ export class Trueup extends Operations<TrueupEvents> {
     return checked.dryRun ? this.ask(run) : this.change(run);
   }
 
+  /** Tells listeners of an alert. */
   protected override tellAlert(alert: RaisedAlert): void {
     this.tell('alert', alert);
   }
 
+  /** Starts the embedded server again, where there is one. */
   protected override reviver(): (() => Promise<void>) | undefined {
     const { server } = this.#parts;
     return server === undefined ? undefined : () => server.rejoin();
@@ -200,10 +202,10 @@ export class Trueup extends Operations<TrueupEvents> {
   }
 
   async #close(): Promise<void> {
-    await this.endOperations(); // A run under way finishes its batch, for which it has to be let in.
     this.#gate.close();
+    const operated = this.endOperations(); // A run under way is inside the gate, and finishes its batch.
     this.endStatements(); // First, because others may wait for their connections.
-    await Promise.all([this.#poster.close(), this.#gate.empty()]);
+    await Promise.all([this.#poster.close(), this.#gate.empty(), operated]);
     this.endStatements();
     await Promise.all([this.#healer?.stop(), this.#carrier?.stop(), this.#expirer?.stop()]);
     await Promise.all([this.#posting.close(), this.#carrying.close()]);

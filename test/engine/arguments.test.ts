@@ -58,8 +58,10 @@ const TAKES_NAME = [
 const ELSEWHERE = [
   ...['openWallet', 'heal', 'setWalletLimits', 'within'], // below
   ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
+  ...['alerts', 'deliverAlerts', 'operate'], // below
   ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
   'wakeCarrier',
+  ...['endOperations', 'workFailed', 'raising', 'tellAlert', 'reviver'],
   ...[
     'close',
     'ask',
@@ -119,17 +121,17 @@ describe('the first argument', () => {
     });
   });
 
-  test.each(['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'])(
-    'of %s',
-    async (method) => {
-      const values = Object.fromEntries(
-        Object.entries(HOSTILE).filter(([name]) => !FIELDLESS.includes(name)),
-      );
-      expect(await endsOf(values, (value) => loose[method]?.(value))).toEqual(
-        all(values, 'invalid_argument'),
-      );
-    },
-  );
+  test.each([
+    ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'],
+    ...['alerts', 'deliverAlerts', 'operate'],
+  ])('of %s', async (method) => {
+    const values = Object.fromEntries(
+      Object.entries(HOSTILE).filter(([name]) => !FIELDLESS.includes(name)),
+    );
+    expect(await endsOf(values, (value) => loose[method]?.(value))).toEqual(
+      all(values, 'invalid_argument'),
+    );
+  });
 
   test('of within', async () => {
     const values = { ...HOSTILE, undefined, 'a query that is none': { query: 'SELECT 1' } };

@@ -140,6 +140,8 @@ const WRITES: readonly (readonly [string, Call])[] = [
   ['recomputeLifetimeEarnings', (trueup) => trueup.recomputeLifetimeEarnings('1')],
   ['reconcile', (trueup) => trueup.reconcile({ all: true })],
   ['heal', (trueup) => trueup.heal()],
+  ['operate', (trueup) => trueup.operate({ schedule: null })],
+  ['deliverAlerts', (trueup) => trueup.deliverAlerts({})],
   ['installSync', (trueup) => trueup.installSync()],
   ['removeSync', (trueup) => trueup.removeSync()],
 ];
@@ -159,6 +161,7 @@ const READS: readonly (readonly [string, Call])[] = [
   ['planSync', (trueup) => trueup.planSync()],
   ['doctor', (trueup) => trueup.doctor()],
   ['syncStatus', (trueup) => trueup.syncStatus()],
+  ['alerts', (trueup) => trueup.alerts()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 
