@@ -82,7 +82,7 @@ export type {
   WalletStory,
 } from './reconcile/explain.js';
 export type { HealResult } from './reconcile/heal.js';
-export { MAX_BATCH_SIZE, MAX_JOBS } from './reconcile/options.js';
+export { MAX_BATCH_SIZE, MAX_CYCLE, MAX_JOBS } from './reconcile/options.js';
 export type {
   ReconcileOptions,
   ReconcileProblem,
@@ -91,6 +91,8 @@ export type {
 } from './reconcile/options.js';
 export type { Verdict } from './reconcile/rails.js';
 export type { ReconcileSummary } from './reconcile/summary.js';
+export type { VerifiedFacts } from './reconcile/verified.js';
+export type { WatermarkLag, WholeReason } from './reconcile/watermark.js';
 export type { NoOpening, Opening, OpeningChange } from './core/opening.js';
 export type { FindOpeningOptions, OpeningPlan, PlannedOpening } from './reconcile/opening.js';
 export type {

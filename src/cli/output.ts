@@ -69,7 +69,23 @@ export function summaryLines(summary: ReconcileSummary): string {
     `errors ${String(summary.errors)}`,
     `seconds ${summary.seconds.toFixed(2)}`,
   ];
-  return `${counts.join('  ')}\n${verdict(summary)}`;
+  return [counts.join('  '), verdict(summary), ...verifiedLines(summary)].join('\n');
+}
+
+/** How far the whole is verified, after a check of a part of it. */
+function verifiedLines({ scope, oldestUnverified, dryRun }: ReconcileSummary): string[] {
+  if (scope !== 'incremental') return [];
+  if (oldestUnverified === null) {
+    return dryRun ? [] : ['the ledger was never verified as a whole'];
+  }
+  return [`every wallet was verified within the last ${timeOf(oldestUnverified)}`];
+}
+
+function timeOf(seconds: number): string {
+  if (seconds < 120) return `${String(Math.ceil(seconds))} s`;
+  if (seconds < 7_200) return `${String(Math.ceil(seconds / 60))} min`;
+  if (seconds < 172_800) return `${String(Math.ceil(seconds / 3_600))} h`;
+  return `${(Math.ceil(seconds / 8_640) / 10).toFixed(1)} days`;
 }
 
 function verdict(summary: ReconcileSummary): string {

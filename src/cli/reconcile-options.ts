@@ -1,6 +1,13 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { MAX_BATCH_SIZE, MAX_JOBS, type NightlyOptions, type ReconcileOptions } from '../index.js';
+import {
+  MAX_BATCH_SIZE,
+  MAX_CYCLE,
+  MAX_JOBS,
+  type NightlyOptions,
+  type ReconcileOptions,
+} from '../index.js';
 import { withAlertOptions, type AlertOptions } from './alert-options.js';
+import { duration } from './durations.js';
 import {
   collect,
   positiveInteger,
@@ -16,11 +23,13 @@ export interface RunFlags {
   readonly maxRepairs?: number;
   readonly maxRepairRatio?: number;
   readonly maxDelta?: bigint;
+  readonly cycle?: number;
 }
 
 /** The flags of `trueup reconcile`. */
 export interface ReconcileFlags extends CommonOptions, RunFlags, AlertOptions {
   readonly all?: boolean;
+  readonly sinceCheckpoint?: boolean;
   readonly userId?: readonly string[];
   readonly resume?: true | string;
   readonly dryRun?: boolean;
@@ -55,6 +64,11 @@ export function withRunFlags(command: Command): Command {
       '--max-delta <coins>',
       'stop before the first repair where a cache would be changed by more',
       coins,
+    )
+    .option(
+      '--cycle <time>',
+      'of incremental runs: verify every wallet once in this time (default: 7d)',
+      cycle,
     );
 }
 
@@ -62,6 +76,10 @@ export function withRunFlags(command: Command): Command {
 export function withReconcileFlags(command: Command): Command {
   const selecting = command
     .option('--all', 'every wallet')
+    .option(
+      '--since-checkpoint',
+      'the wallets that were touched since the ledger was verified last, and a slice of the others',
+    )
     .option(
       '--user-id <id>',
       'the wallet of this user; may be repeated; - reads ids from stdin, one a line',
@@ -80,8 +98,8 @@ export function withReconcileFlags(command: Command): Command {
 
 /** Turns the flags of every run into options of the library. */
 export function toRunOptions(flags: RunFlags): NightlyOptions {
-  const { batchSize, jobs, maxRepairs, maxRepairRatio, maxDelta } = flags;
-  return { batchSize, jobs, maxRepairs, maxRepairRatio, maxDelta };
+  const { batchSize, jobs, maxRepairs, maxRepairRatio, maxDelta, cycle } = flags;
+  return { batchSize, jobs, maxRepairs, maxRepairRatio, maxDelta, cycle };
 }
 
 /**
@@ -93,9 +111,9 @@ export function toReconcileOptions(
   flags: ReconcileFlags,
   userIds: readonly string[],
 ): ReconcileOptions {
-  const { all, resume, dryRun, limit, unattended, failOnDrift } = flags;
+  const { all, sinceCheckpoint, resume, dryRun, limit, unattended, failOnDrift } = flags;
   return {
-    ...{ all, resume, dryRun, limit, unattended, failOnDrift },
+    ...{ all, sinceCheckpoint, resume, dryRun, limit, unattended, failOnDrift },
     ...toRunOptions(flags),
     userIds: userIds.length === 0 ? undefined : userIds,
   };
@@ -104,8 +122,16 @@ export function toReconcileOptions(
 /** Ends the command where its flags exclude each other, or too few are given. */
 export function checkFlags(flags: ReconcileFlags, command: Command): void {
   const users = flags.userId ?? [];
-  if (flags.all === true && users.length > 0) {
-    command.error('error: --all and --user-id exclude each other: choose one');
+  const chosen = [
+    ...(flags.all === true ? ['--all'] : []),
+    ...(flags.sinceCheckpoint === true ? ['--since-checkpoint'] : []),
+    ...(users.length > 0 ? ['--user-id'] : []),
+  ];
+  if (chosen.length > 1) {
+    command.error(`error: ${chosen.join(' and ')} exclude each other: choose one`);
+  }
+  if (flags.cycle !== undefined && flags.sinceCheckpoint !== true && flags.resume === undefined) {
+    command.error('error: --cycle goes with --since-checkpoint');
   }
   if (flags.resume !== undefined && flags.dryRun === true) {
     command.error('error: a dry run cannot be resumed: leave out --dry-run or --resume');
@@ -114,9 +140,18 @@ export function checkFlags(flags: ReconcileFlags, command: Command): void {
   if (alerting && flags.unattended !== true) {
     command.error('error: --alert-webhook and --alert-command need --unattended');
   }
-  if (flags.all !== true && users.length === 0 && flags.resume === undefined) {
-    command.error('error: say what to reconcile: --all, or --user-id ID (may be repeated)');
+  if (chosen.length === 0 && flags.resume === undefined) {
+    command.error(
+      'error: say what to reconcile: --all, --since-checkpoint, or --user-id ID (may be repeated)',
+    );
   }
+}
+
+/** Reads the time of a cycle. */
+function cycle(text: string): number {
+  const seconds = duration(text);
+  if (seconds <= MAX_CYCLE) return seconds;
+  throw new InvalidArgumentError('Give a time of ten years at most.');
 }
 
 /** Reads a part: `5%` or `0.05`. */

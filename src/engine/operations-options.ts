@@ -6,21 +6,35 @@ import {
   readWhole,
   readWords,
   shape,
+  wrong,
   type Reader,
 } from '../core/arguments.js';
 import { hooksOf } from '../operations/alerts/deliver.js';
 import type { AlertHooks, Hook } from '../operations/alerts/hooks.js';
 import type { OnEvent } from '../operations/events.js';
 import { Schedule } from '../operations/schedule/cron.js';
-import { checkOptions, readFunction, type ReconcileOptions } from '../reconcile/options.js';
+import {
+  checkOptions,
+  DEFAULT_CYCLE,
+  readFunction,
+  type ReconcileOptions,
+} from '../reconcile/options.js';
 
 /** What `operate` and the alerts may be told, field by field. */
 
+/** What the schedule itself decides for its runs. */
+const DECIDED = [
+  'all',
+  'userIds',
+  'sinceCheckpoint',
+  'resume',
+  'dryRun',
+  'limit',
+  'signal',
+] as const;
+
 /** How scheduled runs work: the options of reconcile but for what the schedule itself decides. */
-export type NightlyOptions = Omit<
-  ReconcileOptions,
-  'all' | 'userIds' | 'dryRun' | 'limit' | 'signal'
->;
+export type NightlyOptions = Omit<ReconcileOptions, (typeof DECIDED)[number]>;
 
 /** How a long-running process operates a ledger. */
 export interface OperateOptions {
@@ -73,6 +87,8 @@ const FULL_EVERY_SECONDS = 7 * DAYS_TO_SECONDS;
 export interface CheckedOperateOptions {
   readonly schedule: Schedule | null;
   readonly fullEvery: number;
+  /** Seconds within which every wallet is to be verified. */
+  readonly cycle: number;
   readonly nightly: NightlyOptions;
   readonly hooks: readonly Hook[];
   readonly onEvent: OnEvent;
@@ -86,12 +102,20 @@ export interface CheckedOperateOptions {
 export function checkOperateOptions(options: OperateOptions): CheckedOperateOptions {
   const asked = read(OPERATE, options);
   const { schedule, timeZone, fullEvery = FULL_EVERY_SECONDS, reconcile = {} } = asked;
-  checkOptions({ ...reconcile, all: true });
+  checkNightly(reconcile);
   return {
     schedule: schedule === null ? null : new Schedule(schedule, timeZone),
     fullEvery,
+    cycle: reconcile.cycle ?? DEFAULT_CYCLE,
     nightly: reconcile,
     hooks: hooksOf(asked.alerts ?? {}),
     onEvent: asked.onEvent ?? ((): void => undefined),
   };
+}
+
+function checkNightly(nightly: NightlyOptions): void {
+  const given = checkOptions({ sinceCheckpoint: true, ...nightly });
+  const decided = DECIDED.find((name) => name in nightly && name in given);
+  if (decided !== undefined)
+    throw wrong(`${decided} of a scheduled run is for the schedule to say`);
 }

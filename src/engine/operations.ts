@@ -14,6 +14,7 @@ import {
   checkOperateOptions,
   HOOKS,
   type AlertsRequest,
+  type NightlyOptions,
   type OperateOptions,
 } from './operations-options.js';
 
@@ -37,7 +38,15 @@ export interface RunningOperation {
   stop(): Promise<void>;
 }
 
-const CYCLE_SECONDS = 7 * 86_400;
+/** What one run of the schedule is asked. */
+function nightlyRun(
+  { cycle, ...nightly }: NightlyOptions,
+  { full, resume, signal }: NightlyRequest,
+): ReconcileOptions {
+  if (resume !== null) return { ...nightly, cycle, resume, signal };
+  if (full) return { ...nightly, all: true, signal };
+  return { ...nightly, cycle, sinceCheckpoint: true, signal };
+}
 
 /** A run that somebody else does is no failure. */
 const OTHERS_AT_WORK: readonly string[] = ['run_under_way', 'run_lost'];
@@ -69,14 +78,8 @@ export abstract class Operations<
     const { nightly, ...asked } = checkOperateOptions(options);
     const parts = {
       ...asked,
-      cycle: CYCLE_SECONDS,
-      job: ({ signal, resume }: NightlyRequest) =>
-        this.reconcile({
-          unattended: true,
-          ...nightly,
-          ...(resume === null ? { all: true } : { resume }),
-          signal,
-        }),
+      job: (request: NightlyRequest) =>
+        this.reconcile({ unattended: true, ...nightlyRun(nightly, request) }),
       revive: this.reviver(),
     };
     return this.change(({ database, mapping }) => {

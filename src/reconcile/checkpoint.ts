@@ -1,3 +1,6 @@
+import type { SlicePiece } from './ranges.js';
+import type { Base, WholeReason } from './watermark.js';
+
 /** How far a run is. Saved after every batch, so that another process can go on from there. */
 export interface Checkpoint {
   /** Wallets that were looked at. */
@@ -14,6 +17,14 @@ export interface Checkpoint {
   readonly profilesAbove: string | null;
   /** Everything that was committed before this time is looked at by the run. */
   readonly since: string | null;
+  /** What the run counts from; null: nothing is verified by it. */
+  readonly base: Base | null;
+  /** Of an incremental run: why it looks at every wallet after all; null: it does not. */
+  readonly whole: WholeReason | null;
+  /** Of an incremental run: all wallets that were touched were looked at. */
+  readonly listed: boolean;
+  /** Of an incremental run: what its rolling slice has looked at. */
+  readonly slice: readonly SlicePiece[];
 }
 
 /** What a run had counted when it saved its checkpoint, for whoever watches it. */
@@ -35,4 +46,8 @@ export const BEGINNING: Checkpoint = {
   position: '0',
   profilesAbove: null,
   since: null,
+  base: null,
+  whole: null,
+  listed: false,
+  slice: [],
 };

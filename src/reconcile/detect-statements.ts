@@ -98,17 +98,18 @@ export function suspectsAmong(
 function suspects(mapping: ResolvedMapping, scope: Scope, measured: boolean): string {
   const delta = measured ? `, ${largestDelta(mapping)}::text AS delta` : '';
   return `SELECT c.wallet_id::text AS "walletId",
-       NOT c.wallet_exists OR c.chain_broken OR (${isWithoutHistory(mapping)}) AS special${delta}
+       NOT c.wallet_exists OR c.chain_broken OR c.profile_id IS NOT NULL AND NOT c.profile_exists
+         OR (${isWithoutHistory(mapping)}) AS special${delta}
   FROM (${comparison(mapping, scope, { chain: true })}) AS c
  WHERE ${isDrifted(mapping)}
  ORDER BY c.wallet_id`;
 }
 
-/** By how many coins the caches of a wallet (alias c) differ at most. Without a profile there are none of its own. */
+/** By how many coins the caches of a wallet (alias c) differ at most, as far as there are rows that hold them. */
 function largestDelta(mapping: ResolvedMapping): string {
   const deltas = comparedCaches(mapping).map(({ part, name }) => {
     const delta = `abs(coalesce(c.${name}, 0)::numeric - c.${name}_expected::numeric)`;
-    return part === 'wallet' ? delta : `CASE WHEN c.profile_id IS NOT NULL THEN ${delta} END`;
+    return part === 'wallet' ? delta : `CASE WHEN c.profile_exists THEN ${delta} END`;
   });
   return `coalesce(greatest(${deltas.join(', ')}), 0)`;
 }
@@ -132,14 +133,39 @@ export function profilesWithoutWallet(
   mapping: ResolvedMapping,
   range: { above: string | undefined; upTo: string; only?: boolean },
 ): Statement | undefined {
+  const { profile } = mapping;
+  if (profile === undefined) return undefined;
+  const [id, type] = [`p.${profile.id.quoted}`, profile.id.baseType];
+  const text = withoutWallet(
+    mapping,
+    `${id} ${range.only === true ? '=' : '<='} $1::${type}${range.above === undefined ? '' : ` AND ${id} > $2::${type}`}`,
+  );
+  const values = range.above === undefined ? [range.upTo] : [range.upTo, range.above];
+  return text === undefined ? undefined : { text, values };
+}
+
+/** The same of these profiles. */
+export function profilesWithoutWalletAmong(
+  mapping: ResolvedMapping,
+  profileIds: readonly string[],
+): Statement | undefined {
+  const { profile } = mapping;
+  if (profile === undefined) return undefined;
+  const text = withoutWallet(
+    mapping,
+    `p.${profile.id.quoted} = ANY ($1::${profile.id.baseType}[])`,
+  );
+  return text === undefined ? undefined : { text, values: [profileIds] };
+}
+
+/** undefined: profiles show nothing that could be wrong. */
+function withoutWallet(mapping: ResolvedMapping, condition: string): string | undefined {
   const { wallet, profile } = mapping;
   const caches = comparedCaches(mapping);
   const shown = caches.filter(({ part }) => part === 'profile');
   if (profile === undefined || shown.length === 0) return undefined;
   const id = `p.${profile.id.quoted}`;
-  const values = range.above === undefined ? [range.upTo] : [range.upTo, range.above];
-  return {
-    text: `SELECT NULL AS wallet_id, false AS wallet_exists, ${id}::text AS profile_id, true AS profile_exists,
+  return `SELECT NULL AS wallet_id, false AS wallet_exists, ${id}::text AS profile_id, true AS profile_exists,
        ${profile.user === undefined ? 'NULL' : `p.${profile.user.quoted}::text`} AS user_id, '0' AS entry_count,
        json_build_array(${caches
          .map(({ part, column }) =>
@@ -149,10 +175,8 @@ export function profilesWithoutWallet(
          )
          .join(', ')}) AS caches, NULL AS first_break
   FROM ${profile.table.quoted} AS p
- WHERE ${id} ${range.only === true ? '=' : '<='} $1::${profile.id.baseType}${range.above === undefined ? '' : ` AND ${id} > $2::${profile.id.baseType}`}
+ WHERE ${condition}
    AND (${shown.map(({ column }) => `p.${column.quoted} <> 0`).join(' OR ')})
    AND NOT EXISTS (SELECT FROM ${wallet.table.quoted} AS w WHERE w.${profile.link.quoted} = ${id}${andIsPrimary(mapping, 'w')})
- ORDER BY ${id}`,
-    values,
-  };
+ ORDER BY ${id}`;
 }

@@ -14,12 +14,12 @@ export interface Fingerprint {
 /**
  * Reads what a run relies on: the mapping with its types, and the triggers of Trueup with their functions.
  *
- * @param walletIds undefined: every wallet
+ * @param selection the wallets that were chosen, or which run it is that chooses them
  */
 export async function fingerprintOf(
   session: Queryable,
   mapping: ResolvedMapping,
-  walletIds?: readonly string[],
+  selection: readonly string[] | 'all' | 'incremental',
 ): Promise<Fingerprint> {
   const triggers = await readTriggers(session, mapping);
   const { ledger, wallet, profile, activity, reasons, unearned } = mapping;
@@ -32,7 +32,7 @@ export async function fingerprintOf(
         )
         .sort(),
     ),
-    selection: hash(walletIds ?? 'all'),
+    selection: hash(selection),
   };
 }
 

@@ -13,10 +13,17 @@ import {
 import type { Finding } from '../core/drift.js';
 import { TrueupError } from '../core/errors.js';
 
-/** What reconcile is asked to do. Exactly one of `all` and `userIds`; neither to resume a run with its own. */
+/** What reconcile is asked to do. Exactly one of `all`, `userIds` and `sinceCheckpoint`; neither to resume a run with its own. */
 export interface ReconcileOptions {
   /** Every wallet. */
   readonly all?: boolean | undefined;
+  /**
+   * The wallets that may have drifted since the ledger was verified last, and a slice of the others: each
+   * run takes up where the last one stopped, so that every wallet is verified once a {@link cycle}.
+   */
+  readonly sinceCheckpoint?: boolean | undefined;
+  /** With sinceCheckpoint: seconds in which every wallet is to be verified once. Default: 7 days. */
+  readonly cycle?: number | undefined;
   /** The wallets of these users. */
   readonly userIds?: readonly string[] | undefined;
   /** Report only; nothing is written, not even a record of the run. */
@@ -81,8 +88,16 @@ export const MAX_BATCH_SIZE = 1_000_000;
 /** The highest number of jobs: each takes a connection, and a processor of the server. */
 export const MAX_JOBS = 16;
 
+/** A week: the nightly run verifies a seventh each time. */
+export const DEFAULT_CYCLE = 7 * 86_400;
+
+/** Ten years. */
+export const MAX_CYCLE = 3_650 * 86_400;
+
 const OPTIONS = shape<ReconcileOptions>('the options of reconcile', {
   all: readFlag,
+  sinceCheckpoint: readFlag,
+  cycle: readWhole(1, MAX_CYCLE),
   userIds: readList(readWords),
   dryRun: readFlag,
   resume: readResume,
@@ -132,6 +147,7 @@ export function readSignal(value: unknown, name: string, whose: string): AbortSi
 export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta'> {
   readonly dryRun: boolean;
   readonly jobs: number;
+  readonly sinceCheckpoint: boolean;
   readonly maxDelta?: bigint | undefined;
   /** undefined: every wallet. */
   readonly userIds?: readonly string[] | undefined;
@@ -141,12 +157,20 @@ export interface CheckedOptions extends Omit<ReconcileOptions, 'maxDelta'> {
 export function checkOptions(given: ReconcileOptions): CheckedOptions {
   const options = read(OPTIONS, given);
   const userIds = options.userIds ?? [];
-  if (options.all === true && userIds.length > 0) {
-    throw invalid('all and userIds exclude each other', 'Choose all, or some users.');
+  const chosen = [
+    ...(options.all === true ? ['all'] : []),
+    ...(options.sinceCheckpoint === true ? ['sinceCheckpoint'] : []),
+    ...(userIds.length > 0 ? ['userIds'] : []),
+  ];
+  if (chosen.length > 1) {
+    throw invalid(`${chosen.join(' and ')} exclude each other`, 'Choose one of them.');
   }
   const resuming = options.resume !== undefined && options.resume !== false;
-  if (options.all !== true && userIds.length === 0 && !resuming) {
-    throw invalid('neither all nor userIds is given', 'Choose all, or name some users.');
+  if (chosen.length === 0 && !resuming) {
+    throw invalid(
+      'neither all nor userIds nor sinceCheckpoint is given',
+      'Choose all, sinceCheckpoint, or name some users.',
+    );
   }
   if (resuming && options.dryRun === true) {
     throw invalid(
@@ -154,11 +178,15 @@ export function checkOptions(given: ReconcileOptions): CheckedOptions {
       'Leave dryRun or resume out.',
     );
   }
+  if (options.cycle !== undefined && options.sinceCheckpoint !== true && !resuming) {
+    throw invalid('cycle says nothing without sinceCheckpoint', 'Leave cycle out.');
+  }
   const { maxDelta, ...others } = options;
   return {
     ...others,
     dryRun: options.dryRun ?? false,
     jobs: options.jobs ?? 1,
+    sinceCheckpoint: options.sinceCheckpoint ?? false,
     maxDelta: maxDelta === undefined ? undefined : BigInt(maxDelta),
     userIds: userIds.length === 0 ? undefined : [...new Set(userIds)],
   };

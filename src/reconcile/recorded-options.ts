@@ -3,10 +3,12 @@ import type { CheckedOptions } from './options.js';
 
 /** The options of a run as its row keeps them: what was asked for, without what only this process knows. */
 export function asRecorded(options: CheckedOptions): Readonly<Record<string, unknown>> {
-  const { userIds, batchSize, limit, failOnDrift, jobs, unattended } = options;
+  const { userIds, sinceCheckpoint, cycle, batchSize, limit, failOnDrift, jobs, unattended } =
+    options;
   const { maxRepairs, maxRepairRatio, maxDelta } = options;
   return {
-    all: userIds === undefined,
+    all: userIds === undefined && !sinceCheckpoint,
+    ...(sinceCheckpoint ? { sinceCheckpoint, cycle } : {}),
     userIds,
     batchSize,
     limit,
@@ -28,9 +30,12 @@ export function withRecorded(
   recorded: Readonly<Record<string, unknown>>,
 ): CheckedOptions {
   const { userIds, failOnDrift, unattended, maxRepairs, maxRepairRatio, maxDelta } = asked;
-  const chosen = asked.all === true || userIds !== undefined;
+  const chosen = asked.all === true || asked.sinceCheckpoint || userIds !== undefined;
+  const sinceCheckpoint = chosen ? asked.sinceCheckpoint : flag(recorded['sinceCheckpoint']);
   return {
     ...asked,
+    sinceCheckpoint: sinceCheckpoint ?? false,
+    cycle: chosen ? asked.cycle : number(recorded['cycle']),
     userIds: chosen ? userIds : texts(recorded['userIds']),
     failOnDrift: failOnDrift ?? flag(recorded['failOnDrift']),
     unattended: unattended ?? flag(recorded['unattended']),

@@ -136,7 +136,8 @@ export async function repairHeld(
   const found = await investigator.investigate(session, drifted, { ledger, run: runId });
   const findings = found.map((row) => findingsOf(row, { repaired: true }));
   // Most of a mass of repairs have the usual cause; only the others are written once more.
-  const causes = findings.map(repairCause).filter(({ cause }) => cause !== usual);
+  const repaired = findings.filter((all) => all.some((one) => one.repaired));
+  const causes = repaired.map(repairCause).filter(({ cause }) => cause !== usual);
   if (causes.length > 0) await session.query(statements.nameCauses(runId, causes));
   return findings;
 }
@@ -144,7 +145,7 @@ export async function repairHeld(
 /** A repaired wallet has one cause on record: the first of those of its caches. */
 function repairCause(findings: readonly Finding[]): { walletId: string; cause: Cause } {
   const causes = new Set<Cause>();
-  for (const { field, cause } of findings) if (field !== 'balanceAfter') causes.add(cause);
+  for (const { repaired, cause } of findings) if (repaired) causes.add(cause);
   return { walletId: findings[0]?.walletId ?? '', cause: firstCause(causes) };
 }
 

@@ -3,22 +3,30 @@ import { refuseSharedProfiles } from '../mapping/resolve.js';
 import type { Database } from '../postgres/database.js';
 import { carryAll, refuseUnseenMarks } from '../sync/carry.js';
 import { noticeGaps } from '../sync/gaps.js';
-import { BEGINNING } from './checkpoint.js';
+import { BEGINNING, type Checkpoint } from './checkpoint.js';
 import { walletCount } from './detect-statements.js';
 import { Investigator } from './evidence.js';
 import { fingerprintOf } from './fingerprint.js';
+import { planIncremental, type IncrementalPlan, type NoPlan } from './incremental.js';
 import { Mender } from './mender.js';
-import { checkOptions, type CheckedOptions, type ReconcileOptions } from './options.js';
+import {
+  checkOptions,
+  DEFAULT_CYCLE,
+  type CheckedOptions,
+  type ReconcileOptions,
+} from './options.js';
 import { fixedPace } from './pace.js';
 import { railsOf } from './rails.js';
 import { findResumable, RunRecord } from './record.js';
 import { asRecorded, withRecorded } from './recorded-options.js';
 import { Reporter } from './reporter.js';
 import { Stages, type StagesEnd, type StagesOptions } from './stages.js';
-import { concludeRun, summaryOf, type AtEnd, type ReconcileSummary } from './summary.js';
+import { concludeRun, scopeOf, summaryOf, type AtEnd, type ReconcileSummary } from './summary.js';
 import { walletsOf } from './users.js';
 import { settledSince } from './verification.js';
-import { lostConnection, warnWithoutSync } from './warnings.js';
+import { verifiedFacts } from './verified.js';
+import { listLost, lostConnection, warnOfLag, warnOfWhole, warnWithoutSync } from './warnings.js';
+import { takeBase } from './watermark.js';
 
 /**
  * One run of reconcile: finds every cache that is not what the ledger says, and (unless it is a dry
@@ -58,11 +66,15 @@ interface Run {
 
 /** Looks and tells, and writes nothing, not even a record of the run. */
 async function report(run: Run): Promise<ReconcileSummary> {
+  const { database, mapping } = run;
   const walletIds = await selectionOf(run);
   const reporter = new Reporter(run.options);
-  const stages = new Stages({ ...(await partsOf(run, reporter, walletIds)), from: BEGINNING });
-  const end = await stages.run();
-  return summaryOf(run, { tally: reporter.tally, end, record: undefined });
+  const parts = await partsOf(run, reporter, walletIds);
+  const { from, plan, end: ended } = await planOf(run, parts, BEGINNING);
+  const stages = new Stages({ ...(await withPlan(run, parts, plan)), from });
+  const end = ended ?? (await stages.run());
+  const verified = await verifiedFacts(database, mapping, from);
+  return summaryOf(run, { tally: reporter.tally, end, record: undefined, verified });
 }
 
 /** Looks and repairs, under a lease and on record. */
@@ -78,10 +90,14 @@ async function repair(asked: Run, version: string): Promise<ReconcileSummary> {
   const walletIds = await selectionOf(run);
   const beginning = {
     options: asRecorded(options),
-    scope: walletIds === undefined ? ('all' as const) : ('some' as const),
+    scope: scopeOf(options),
     unattended: options.unattended ?? false,
     version,
-    fingerprint: await fingerprintOf(database, mapping, walletIds),
+    fingerprint: await fingerprintOf(
+      database,
+      mapping,
+      walletIds ?? (options.sinceCheckpoint ? 'incremental' : 'all'),
+    ),
   };
   const record =
     left === undefined
@@ -103,6 +119,8 @@ async function repairOnRecord(
   walletIds: readonly string[] | undefined,
 ): Promise<ReconcileSummary> {
   const { database, mapping, options } = run;
+  const base =
+    walletIds === undefined ? (record.from.base ?? (await takeBase(database, mapping))) : null;
   // A marked profile is no drift. Where no carrier runs, this is the one that carries it.
   await carryAll(database, mapping);
   await noticeGaps(database, mapping);
@@ -115,13 +133,14 @@ async function repairOnRecord(
   const mender = new Mender({
     ...{ walk: parts.walk, runId: record.id, reporter, signal: options.signal, onLost },
   });
+  const { from, plan, end: ended } = await planOf(run, parts, { ...record.from, since, base });
   const stages = new Stages({
-    ...parts,
-    from: { ...record.from, since },
+    ...(await withPlan(run, parts, plan)),
+    from,
     repair: { record, mender, rails: railsOf(options) },
   });
-  const end: StagesEnd = await stages.run();
-  return concludeRun(run, { record, end, point: stages.point, walletIds });
+  const end: StagesEnd = ended ?? (await stages.run());
+  return concludeRun(run, { record, end, point: stages.point, walletIds, plan });
 }
 
 async function partsOf(
@@ -129,8 +148,9 @@ async function partsOf(
   reporter: Reporter,
   walletIds: readonly string[] | undefined,
 ): Promise<Omit<StagesOptions, 'from'>> {
-  const wallets = walletIds?.length ?? (await countWallets(database, mapping));
-  const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
+  // An incremental run learns later how many it looks at.
+  const wallets =
+    walletIds?.length ?? (options.sinceCheckpoint ? 0 : await countWallets(database, mapping));
   const measured = !options.dryRun && railsOf(options) !== null;
   return {
     walk: {
@@ -144,12 +164,52 @@ async function partsOf(
     pace: fixedPace(options.batchSize),
     reporter,
     walletIds,
-    total: Math.min(wallets, reporter.tally.checked + limit),
+    total: totalOf(options, reporter, wallets),
     onLost: lostConnection(options),
   };
 }
 
-/** undefined: every wallet. */
+/** The list of an incremental run; every other one has none. */
+async function planOf(
+  { database, mapping, options }: Run,
+  { walk, pace, onLost }: Omit<StagesOptions, 'from'>,
+  given: Checkpoint,
+): Promise<{ from: Checkpoint; plan?: IncrementalPlan; end?: NoPlan['end'] }> {
+  if (options.userIds !== undefined) return { from: given };
+  const base = given.base ?? (await takeBase(database, mapping));
+  const from = { ...given, base };
+  warnOfLag(base.watermark, options);
+  if (!options.sinceCheckpoint || from.whole !== null) return { from };
+  const resumed = from.above !== null || from.listed;
+  const { cycle = DEFAULT_CYCLE, jobs, signal } = options;
+  const found = await planIncremental({ walk, base, cycle, jobs, pace, signal, onLost, resumed });
+  if ('walletIds' in found) return { from, plan: found };
+  if (found.whole === undefined)
+    return found.end === undefined ? { from } : { from, end: found.end };
+  if (resumed) throw listLost(found.whole);
+  warnOfWhole(found.whole, options);
+  return { from: { ...from, whole: found.whole } };
+}
+
+/** With the plan of a run comes how many wallets it looks at. */
+async function withPlan(
+  { database, mapping, options }: Run,
+  parts: Omit<StagesOptions, 'from'>,
+  plan: IncrementalPlan | undefined,
+): Promise<Omit<StagesOptions, 'from'>> {
+  if (!options.sinceCheckpoint) return parts;
+  const wallets =
+    plan === undefined
+      ? await countWallets(database, mapping)
+      : plan.walletIds.length + plan.sliceSize;
+  return { ...parts, plan, total: totalOf(options, parts.reporter, wallets) };
+}
+
+function totalOf({ limit }: CheckedOptions, { tally }: Reporter, wallets: number): number {
+  return Math.min(wallets, tally.checked + (limit ?? Number.MAX_SAFE_INTEGER));
+}
+
+/** undefined: every wallet, or those that an incremental run finds. */
 async function selectionOf({ database, mapping, options }: Run): Promise<string[] | undefined> {
   if (options.userIds === undefined) return undefined;
   return walletsOf(database, mapping, options.userIds);

@@ -1,5 +1,6 @@
 import type { Checkpoint } from './checkpoint.js';
 import { reach } from './failpoints.js';
+import { touchedProfiles, touchedWallets, type IncrementalPlan } from './incremental.js';
 import type { Mender } from './mender.js';
 import type { CheckedOptions } from './options.js';
 import type { Pace } from './pace.js';
@@ -32,6 +33,8 @@ export interface StagesOptions {
   readonly reporter: Reporter;
   /** In the order in which they are looked at; undefined: every wallet. */
   readonly walletIds: readonly string[] | undefined;
+  /** Of an incremental run, unless it looks at every wallet after all. */
+  readonly plan?: IncrementalPlan | undefined;
   /** Wallets to look at in all. */
   readonly total: number;
   readonly from: Checkpoint;
@@ -85,9 +88,12 @@ export class Stages {
       const end = (await this.#judge()) ?? (await this.#stage(this.#suspects(), this.#handle));
       if (end !== null) return end;
     }
-    if (looked !== null || this.#parts.walletIds !== undefined) return looked;
+    const { walk, plan, walletIds } = this.#parts;
+    if (looked !== null || (walletIds !== undefined && plan === undefined)) return looked;
     return this.#stage(
-      everyProfile(this.#parts.walk, this.#source, this.#point.profilesAbove),
+      plan === undefined
+        ? everyProfile(walk, this.#source, this.#point.profilesAbove)
+        : touchedProfiles(walk, this.#source, plan, this.#point),
       this.#handle,
     );
   }
@@ -98,8 +104,12 @@ export class Stages {
   }
 
   #wallets(): Source {
-    const { walk, walletIds, options } = this.#parts;
-    const from = { above: this.#point.above, limit: options.limit ?? Number.MAX_SAFE_INTEGER };
+    const { walk, walletIds, plan, options } = this.#parts;
+    const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
+    if (plan !== undefined) {
+      return touchedWallets(walk, this.#source, plan, { point: this.#point, limit });
+    }
+    const from = { above: this.#point.above, limit };
     return walletIds === undefined
       ? everyWallet(walk, this.#source, from)
       : listedWallets(walletIds, this.#source, from);

@@ -4,19 +4,23 @@ import { exitStatusOf, type ExitStatus } from '../core/exit.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import type { Checkpoint } from './checkpoint.js';
+import type { IncrementalPlan } from './incremental.js';
 import type { CheckedOptions } from './options.js';
 import type { Verdict } from './rails.js';
 import type { RunRecord } from './record.js';
 import type { Seen } from './record-statements.js';
 import type { Incomplete, StagesEnd } from './stages.js';
 import { dropSuspects } from './survey-statements.js';
+import { recordVerified, verifiedFacts, type VerifiedFacts } from './verified.js';
 import { markVerified } from './verification.js';
 
 /** How a run ended. */
-export interface ReconcileSummary extends Tally {
+export interface ReconcileSummary extends Tally, VerifiedFacts {
   /** Of a dry run nothing is on record under it. */
   readonly runId: string;
   readonly dryRun: boolean;
+  /** Which wallets it was about; an incremental run may have looked at all: see wholeBecause. */
+  readonly scope: 'all' | 'incremental' | 'some';
   /** How often the run was resumed. */
   readonly resumed: number;
   readonly seconds: number;
@@ -49,9 +53,10 @@ export function summaryOf(
     readonly tally: Tally;
     readonly end: StagesEnd;
     readonly record: RunRecord | undefined;
+    readonly verified: VerifiedFacts;
   },
 ): ReconcileSummary {
-  const { tally, end, record } = done;
+  const { tally, end, record, verified } = done;
   const stop = isStop(end) ? end : null;
   const rail =
     stop === null || record === undefined
@@ -64,18 +69,26 @@ export function summaryOf(
   return {
     runId: record?.id ?? randomUUID(),
     dryRun: options.dryRun,
+    scope: scopeOf(options),
     ...tally,
     ...(stop === null ? {} : { drifted: stop.drifted }),
     resumed: record?.resumed ?? 0,
     seconds: Math.round(performance.now() - began) / 1000,
     incomplete: isStop(end) ? 'rail' : end,
     rail,
+    ...verified,
     exitStatus: exitStatusOf(tally, {
       incomplete: end !== null,
       failOnDrift: options.failOnDrift ?? false,
       rail: rail !== null,
     }),
   };
+}
+
+/** Which wallets a run is about. */
+export function scopeOf({ userIds, sinceCheckpoint }: CheckedOptions): ReconcileSummary['scope'] {
+  if (userIds !== undefined) return 'some';
+  return sinceCheckpoint ? 'incremental' : 'all';
 }
 
 /** Counts a run from its records, closes what earlier ones had left open, and ends it. */
@@ -86,18 +99,23 @@ export async function concludeRun(
     readonly end: StagesEnd;
     readonly point: Checkpoint;
     readonly walletIds: readonly string[] | undefined;
+    readonly plan: IncrementalPlan | undefined;
   },
 ): Promise<ReconcileSummary> {
   const { database, mapping } = run;
-  const { record, end, point, walletIds } = done;
+  const { record, end, point, walletIds, plan } = done;
+  record.checkLease();
+  await recordVerified(database, mapping, { runId: record.id, end, point, plan });
+  const verified = await verifiedFacts(database, mapping, point);
   const { counts, leftWrong } = await record.counts();
   const tally = { checked: point.checked, ...counts };
-  const summary = summaryOf(run, { tally, end, record });
-  const seen = seenOf(mapping, { end, point, walletIds });
+  const summary = summaryOf(run, { tally, end, record, verified });
+  const seen = seenOf(mapping, { end, point, walletIds, plan });
   if (seen !== null) await record.settle(seen);
   if (end === null) {
     await database.query(dropSuspects(record.id));
-    if (walletIds === undefined && point.since !== null && !leftWrong) {
+    const everyWallet = walletIds === undefined && plan === undefined;
+    if (everyWallet && point.since !== null && !leftWrong) {
       await markVerified(database, mapping, point.since);
     }
   }
@@ -118,10 +136,12 @@ function seenOf(
     end,
     point,
     walletIds,
+    plan,
   }: {
     readonly end: StagesEnd;
     readonly point: Checkpoint;
     readonly walletIds: readonly string[] | undefined;
+    readonly plan: IncrementalPlan | undefined;
   },
 ): Seen | null {
   // What a survey has only looked at is not done with.
@@ -130,7 +150,14 @@ function seenOf(
     const upTo = point.walked ? walletIds.length : walletIds.indexOf(point.above ?? '') + 1;
     return { kind: 'ids', walletIds: walletIds.slice(0, upTo) };
   }
+  // An incremental run has looked at whatever was open.
   if (end === null) return { kind: 'all' };
+  if (plan !== undefined) {
+    const upTo = point.listed
+      ? plan.walletIds.length
+      : plan.walletIds.indexOf(point.above ?? '') + 1;
+    return { kind: 'ids', walletIds: plan.walletIds.slice(0, upTo) };
+  }
   if (point.above === null) return null;
   return { kind: 'upTo', walletId: point.above, type: mapping.wallet.id.baseType };
 }

@@ -35,6 +35,9 @@ export function dropSuspects(runId: string): Statement {
   return { text: 'DELETE FROM trueup.suspects AS s WHERE s.run_id = $1', values: [runId] };
 }
 
+/** A cache that holds NaN or infinity differs by more than anything. */
+const MOST = '9'.repeat(30);
+
 /** What the rails are judged by. */
 export interface SurveyRow {
   readonly suspects: string;
@@ -46,7 +49,7 @@ export interface SurveyRow {
 export function surveyed(runId: string): Statement {
   return {
     text: `SELECT count(*)::text AS suspects, count(*) FILTER (WHERE s.repairable)::text AS repairable,
-                  coalesce(ceil(max(s.delta) FILTER (WHERE s.repairable)), 0)::text AS "largestDelta"
+                  coalesce(ceil(least(max(s.delta) FILTER (WHERE s.repairable), ${MOST})), 0)::text AS "largestDelta"
              FROM trueup.suspects AS s WHERE s.run_id = $1`,
     values: [runId],
   };

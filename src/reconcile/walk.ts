@@ -22,10 +22,17 @@ export type Piece = {
   readonly wallets: number;
   /** What the checkpoint says once the piece is done. */
   readonly mark: Partial<Checkpoint>;
+  /** Wallets, or profiles that have none, that were looked at before. */
+  readonly except?: ReadonlySet<string>;
 } & (
   | ({ readonly kind: 'range' } & statements.IdRange)
   | { readonly kind: 'ids'; readonly walletIds: readonly string[] }
-  | { readonly kind: 'profiles'; readonly above: string | undefined; readonly upTo: string }
+  | {
+      readonly kind: 'profiles';
+      readonly above: string | undefined;
+      readonly upTo: string;
+    }
+  | { readonly kind: 'profileIds'; readonly profileIds: readonly string[] }
 );
 
 /** What a walk works with. */
@@ -53,6 +60,13 @@ const INVESTIGATION = {
  * no snapshot that lives for the whole run.
  */
 export async function detectIn(walk: Walk, piece: Piece): Promise<Suspect[]> {
+  const found = await suspectsIn(walk, piece);
+  const { except } = piece;
+  if (except === undefined) return found;
+  return found.filter(({ walletId, details }) => !except.has(walletId ?? details?.profileId ?? ''));
+}
+
+async function suspectsIn(walk: Walk, piece: Piece): Promise<Suspect[]> {
   const { mapping } = walk;
   switch (piece.kind) {
     case 'range':
@@ -65,6 +79,10 @@ export async function detectIn(walk: Walk, piece: Piece): Promise<Suspect[]> {
         : detectBriefly(walk, statements.suspectsAmong(mapping, piece.walletIds, walk.measured));
     case 'profiles': {
       const statement = statements.profilesWithoutWallet(mapping, piece);
+      return statement === undefined ? [] : detect(walk, statement);
+    }
+    case 'profileIds': {
+      const statement = statements.profilesWithoutWalletAmong(mapping, piece.profileIds);
       return statement === undefined ? [] : detect(walk, statement);
     }
   }

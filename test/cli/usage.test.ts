@@ -11,6 +11,7 @@ const port = await countingPort();
 afterAll(() => port.close());
 
 const ALL = ['reconcile', '--all'];
+const SINCE = ['reconcile', '--since-checkpoint'];
 
 describe('wrong usage', () => {
   test.each<[string, readonly string[], RegExp]>([
@@ -27,6 +28,11 @@ describe('wrong usage', () => {
     ['nobody to reconcile, dry', ['reconcile', '--dry-run', '--json'], /--all.*--user-id/],
     ['all and one user', [...ALL, '--user-id', '1'], /--all and --user-id exclude each other/],
     ['one user and all', ['reconcile', '--user-id', '1', '--all'], /exclude each other/],
+    ['all and since', [...ALL, '--since-checkpoint'], /--all and --since-checkpoint exclude/],
+    ['since and one user', [...SINCE, '--user-id', '1'], /--since-checkpoint and --user-id/],
+    ['a cycle of all', [...ALL, '--cycle', '7d'], /--cycle goes with --since-checkpoint/],
+    ['a cycle without unit', [...SINCE, '--cycle', '7'], /--cycle.*'7'.*90s, 15m, 2h or 7d/],
+    ['a cycle beyond all time', [...SINCE, '--cycle', '9999d'], /--cycle.*ten years/],
     ['a batch of 0', [...ALL, '--batch-size', '0'], /--batch-size.*'0'.*from 1 up/],
     ['a negative batch', [...ALL, '--batch-size', '-1'], /--batch-size.*'-1'.*from 1 up/],
     ['a batch of letters', [...ALL, '--batch-size', 'abc'], /--batch-size.*'abc'.*from 1 up/],
@@ -70,6 +76,8 @@ describe('help', () => {
     expect(run).toMatchObject({ status: 0, stderr: '' });
     for (const option of [
       '--all',
+      '--since-checkpoint',
+      '--cycle',
       '--user-id',
       '--dry-run',
       '--batch-size',
