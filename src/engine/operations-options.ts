@@ -1,13 +1,12 @@
 import {
   orNull,
   read,
-  readAnything,
   readText,
   readWhole,
   readWords,
   shape,
+  show,
   wrong,
-  type Reader,
 } from '../core/arguments.js';
 import { hooksOf } from '../operations/alerts/deliver.js';
 import type { AlertHooks, Hook } from '../operations/alerts/hooks.js';
@@ -71,12 +70,17 @@ export const HOOKS = shape<AlertHooks>('the hooks of alerts', {
 
 export const ALERTS = shape<AlertsRequest>('alerts', { limit: readWhole(1, 10_000) });
 
+/** Its fields are read when they are put together with what the schedule decides. */
+function readNightly(value: unknown, name: string, whose: string): NightlyOptions {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw wrong(`${name} of ${whose} has to be an object, not ${show(value)}`);
+}
+
 const OPERATE = shape<OperateOptions>('operating', {
   schedule: orNull(readText),
   timeZone: readText,
   fullEvery: readWhole(1, LONGEST),
-  // It is read when it is put together with what the schedule decides.
-  reconcile: readAnything as Reader<NightlyOptions>,
+  reconcile: readNightly,
   alerts: (value) => read(HOOKS, value),
   onEvent: readFunction,
 });
