@@ -108,14 +108,14 @@ export type { TriggerState, TriggerStatus } from './sync/triggers.js';
 export type { BackfilledActivity } from './sync/activity.js';
 export type { CarryResult } from './sync/carry.js';
 export type { SyncMode } from './sync/generate.js';
-export { checkOperateOptions } from './engine/operations-options.js';
+export { checkOperateOptions } from './engine/nightly-options.js';
 export type {
   AlertsRequest,
   CheckedOperateOptions,
   NightlyOptions,
   OperateOptions,
-} from './engine/operations-options.js';
-export type { AlertRecord, Alerts, OpenCondition, RunningOperation } from './engine/operations.js';
+} from './engine/nightly-options.js';
+export type { AlertRecord, Alerts, OpenCondition, RunningOperation } from './engine/nightly.js';
 export { ALERT_KINDS, type AlertKind } from './operations/alerts/conditions.js';
 export type { DeliveryResult } from './operations/alerts/deliver.js';
 export type { AlertHooks, AlertMessage } from './operations/alerts/hooks.js';

@@ -16,7 +16,7 @@ import type { CarryResult } from '../sync/carry.js';
 import type { RaisedAlert } from '../operations/alerts/raise.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
-import { Operations } from './operations.js';
+import { Nightly } from './nightly.js';
 import type { ListenerFailure } from './events.js';
 import { Gate } from './gate.js';
 import type { ReadSource } from './reads.js';
@@ -52,7 +52,7 @@ interface Manner {
 }
 
 /** An open Trueup: one database, one mapping. */
-export class Trueup extends Operations<TrueupEvents> {
+export class Trueup extends Nightly<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
   readonly #carrier: Carrier | undefined;

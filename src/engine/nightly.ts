@@ -16,7 +16,7 @@ import {
   type AlertsRequest,
   type NightlyOptions,
   type OperateOptions,
-} from './operations-options.js';
+} from './nightly-options.js';
 
 /** An alert on record. */
 export type AlertRecord = statements.AlertRow;
@@ -56,9 +56,7 @@ function isFailure(error: unknown): boolean {
 }
 
 /** What keeps a platform's ledger right night after night: runs on a schedule, and alerts. */
-export abstract class Operations<
-  Events extends Record<keyof Events, unknown[]>,
-> extends Care<Events> {
+export abstract class Nightly<Events extends Record<keyof Events, unknown[]>> extends Care<Events> {
   readonly #operations = new Set<Operation>();
 
   /** Finds every cache that differs from the ledger and repairs it, or only reports it. */
