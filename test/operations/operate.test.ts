@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { OperateOptions, OperationsEvent, RunningOperation, Trueup } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
-import { LEDGER, recordRun } from './support.js';
+import { LEDGER } from './support.js';
 
 /** A program that keeps Trueup open and operates its ledger: nights, alerts, and their end. */
 
@@ -85,17 +85,26 @@ describe('a night', () => {
     ]);
   });
 
-  test('begins a new one where that cannot go on, and leaves what people have begun', async () => {
-    await recordRun(db, {}, { state: 'interrupted' });
+  test('begins a new one where that cannot go on', async () => {
     await night();
-    await db.run(
-      `UPDATE trueup.runs SET state = 'interrupted', fingerprint = '{}' WHERE unattended`,
-    );
-    const before = await db.value('SELECT count(*)::text FROM trueup.runs');
+    await db.run(`UPDATE trueup.runs SET state = 'interrupted', fingerprint = '{}'`);
     await night();
-    expect(before).toBe('2');
-    expect(await db.value('SELECT count(*)::text FROM trueup.runs')).toBe('3');
+    expect(await runs()).toEqual(['interrupted 0', 'finished 0']);
   });
+
+  test('leaves to people what people have begun', async () => {
+    await trueup.reconcile({ all: true });
+    await db.run(`UPDATE trueup.runs SET state = 'interrupted'`);
+    await night();
+    expect(await runs()).toEqual(['interrupted 0', 'finished 0']);
+  });
+
+  async function runs(): Promise<string[]> {
+    const rows = await db.rows(
+      `SELECT state || ' ' || resumed AS run FROM trueup.runs ORDER BY started_at`,
+    );
+    return rows.map(({ run }) => run ?? '');
+  }
 });
 
 describe('an alert', () => {
