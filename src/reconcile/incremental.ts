@@ -45,6 +45,9 @@ const MOST_OF_ALL = 0.25;
 /** A small ledger is looked at by ids however much of it was touched. */
 const FEW = 10_000;
 
+/** Wallets of the rolling slice, however short a time ago the last one was. */
+const LEAST_SLICE = 1_000;
+
 export interface PlanOptions {
   readonly walk: Walk;
   readonly base: Base;
@@ -88,7 +91,7 @@ export async function planIncremental(options: PlanOptions): Promise<Incremental
       return { end };
     case 'found': {
       const { walletIds, profileIds } = touched;
-      const size = sliceSize(ranges, options.cycle, pace.size());
+      const size = sliceSize(ranges, options.cycle, Math.min(pace.size(), LEAST_SLICE));
       return { walletIds, profileIds, ranges, sliceSize: size };
     }
   }

@@ -15,6 +15,12 @@ const REPAIR_CHUNK = 1_000;
 /** Chunks that are repaired side by side. They have no wallet and no profile in common. */
 const REPAIR_CONNECTIONS = 3;
 
+/** A chain of running balances that detection saw broken, on a wallet that has caches to overwrite too. */
+interface Break {
+  readonly details: Comparison;
+  readonly broken: CacheComparison;
+}
+
 /** What a batch is repaired with. */
 export interface MenderOptions {
   readonly walk: Walk;
@@ -41,7 +47,7 @@ export class Mender {
     this.#batch = batch;
     this.#doubtful = false;
     const { reporter } = this.#options;
-    const breaks = new Map<string, CacheComparison>();
+    const breaks = new Map<string, Break>();
     const ids: string[] = [];
     for (const { walletId, details } of suspects) {
       if (walletId === null || !isWorthTrying(details)) {
@@ -50,20 +56,26 @@ export class Mender {
       }
       ids.push(walletId);
       const broken = details?.caches.find(({ field }) => field === 'balanceAfter');
-      if (broken !== undefined) breaks.set(walletId, broken);
+      if (details !== undefined && broken !== undefined) breaks.set(walletId, { details, broken });
     }
     const locked: string[] = [];
     const outcomes = inOrder(slices(ids, REPAIR_CHUNK), REPAIR_CONNECTIONS, (chunk) =>
       this.#repairChunk(chunk, 'skip', breaks),
     );
     for await (const outcome of outcomes) {
-      await this.#conclude(outcome);
+      await this.#conclude(outcome, breaks);
       locked.push(...outcome.locked);
     }
     for (const id of locked) {
       const outcome = await this.#repairChunk([id], 'wait', breaks);
-      await this.#conclude(outcome);
-      if (outcome.locked.length > 0) await this.#skip(id);
+      await this.#conclude(outcome, breaks);
+      if (outcome.locked.length === 0) continue;
+      breaks.delete(id);
+      await this.#skip(id);
+    }
+    // Their caches were right under lock, but a repair would not have mended the chain.
+    for (const { details, broken } of breaks.values()) {
+      reporter.left({ ...details, caches: [broken] });
     }
   }
 
@@ -71,7 +83,7 @@ export class Mender {
   #repairChunk(
     ids: readonly string[],
     onLocked: OnLocked,
-    breaks: ReadonlyMap<string, CacheComparison>,
+    breaks: ReadonlyMap<string, Break>,
   ): Promise<RepairOutcome> {
     const { walk, runId, signal, onLost } = this.#options;
     const { database, mapping, investigator } = walk;
@@ -80,7 +92,7 @@ export class Mender {
       runId,
       onLocked,
       investigator,
-      breaks,
+      breaks: new Map([...breaks].map(([id, { broken }]) => [id, broken])),
       reach: (stage: Parameters<typeof reach>[0]) => {
         reach(stage, batch);
       },
@@ -90,21 +102,22 @@ export class Mender {
         const outcome = await repairWallets(database, mapping, ids, options);
         this.#doubtful ||= attempt > 0;
         if (!this.#doubtful) return outcome;
-        const known = new Set(outcome.found.map(([first]) => first?.walletId));
-        const lost = await lostRepairs(database, runId, ids);
-        return {
-          ...outcome,
-          found: [...outcome.found, ...lost.filter(([first]) => !known.has(first?.walletId))],
-        };
+        return withLost(outcome, await lostRepairs(database, runId, ids));
       },
       { signal, onLost },
     );
   }
 
-  async #conclude(outcome: RepairOutcome): Promise<void> {
+  /** Tells what became of a chunk; its breaks that are told are taken out of the list. */
+  async #conclude(outcome: RepairOutcome, breaks: Map<string, Break>): Promise<void> {
     const { reporter } = this.#options;
-    for (const findings of outcome.found) reporter.found(findings);
+    for (const findings of outcome.found) {
+      reporter.found(findings);
+      const broken = findings.find(({ field }) => field === 'balanceAfter');
+      if (broken !== undefined) breaks.delete(broken.walletId ?? '');
+    }
     for (const { walletId, error } of outcome.failed) {
+      breaks.delete(walletId);
       const { code, message } = error;
       reporter.failed({ walletId, details: await this.#details(walletId), code, message });
     }
@@ -124,6 +137,20 @@ export class Mender {
     const found = await patiently(() => detailsOf(walk, [walletId]), { signal, onLost });
     return found.get(walletId);
   }
+}
+
+/** Adds repairs that were committed before, without an answer, to what was found now. */
+function withLost(outcome: RepairOutcome, lost: readonly Finding[][]): RepairOutcome {
+  const found = new Map(outcome.found.map((all) => [all[0]?.walletId ?? '', [...all]]));
+  for (const finding of lost.flat()) {
+    const { walletId, part, field } = finding;
+    const known = found.get(walletId ?? '') ?? [];
+    found.set(walletId ?? '', known);
+    if (!known.some((one) => one.part === part && one.field === field && one.repaired)) {
+      known.push(finding);
+    }
+  }
+  return { ...outcome, found: [...found.values()] };
 }
 
 /** Whether there is something to write. Without details there are only caches to overwrite. */

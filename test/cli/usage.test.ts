@@ -33,6 +33,18 @@ describe('wrong usage', () => {
     ['a cycle of all', [...ALL, '--cycle', '7d'], /--cycle goes with --since-checkpoint/],
     ['a cycle without unit', [...SINCE, '--cycle', '7'], /--cycle.*'7'.*90s, 15m, 2h or 7d/],
     ['a cycle beyond all time', [...SINCE, '--cycle', '9999d'], /--cycle.*ten years/],
+    ['all and ids from stdin', [...ALL, '--user-id', '-'], /exclude each other/],
+    ['to resume a dry run', ['reconcile', '--resume', '--dry-run'], /dry run cannot be resumed/],
+    ['no jobs', [...ALL, '--jobs', '0'], /--jobs.*'0'.*from 1 up/],
+    ['too many jobs', [...ALL, '--jobs', '17'], /--jobs.*'17'.*at most 16/],
+    ['a rail below zero', [...ALL, '--max-repairs', '-1'], /--max-repairs.*'-1'.*from 0 up/],
+    ['more than all', [...ALL, '--max-repair-ratio', '101%'], /--max-repair-ratio.*'101%'.*100%/],
+    [
+      'a part that is no number',
+      [...ALL, '--max-repair-ratio', 'half'],
+      /--max-repair-ratio.*'half'/,
+    ],
+    ['coins that are none', [...ALL, '--max-delta', '1.5'], /--max-delta.*'1\.5'.*coins/],
     ['a batch of 0', [...ALL, '--batch-size', '0'], /--batch-size.*'0'.*from 1 up/],
     ['a negative batch', [...ALL, '--batch-size', '-1'], /--batch-size.*'-1'.*from 1 up/],
     ['a batch of letters', [...ALL, '--batch-size', 'abc'], /--batch-size.*'abc'.*from 1 up/],
@@ -82,6 +94,12 @@ describe('help', () => {
       '--dry-run',
       '--batch-size',
       '--limit',
+      '--resume',
+      '--jobs',
+      '--max-repairs',
+      '--max-repair-ratio',
+      '--max-delta',
+      '--unattended',
       '--fail-on-drift',
       '--json',
       '--config',
@@ -89,7 +107,7 @@ describe('help', () => {
     ]) {
       expect(run.stdout).toContain(option);
     }
-    for (const status of ['0', '1', '2', '3', '64']) {
+    for (const status of ['0', '1', '2', '3', '4', '64']) {
       expect(run.stdout).toMatch(new RegExp(`^ {2}${status} `, 'm'));
     }
   });

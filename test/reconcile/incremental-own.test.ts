@@ -68,6 +68,16 @@ describe('own tables', () => {
     expect(found).toContain('70');
   });
 
+  test('a profile of which only a wallet was touched that it does not show', async () => {
+    await db.run(
+      `INSERT INTO trueup.wallets (id, profile_id, currency, is_primary) VALUES (200, 90, 'gems', false)`,
+    );
+    await check();
+    await db.run(`UPDATE trueup.wallets SET updated_at = now() WHERE id = 200;
+      UPDATE trueup.profiles SET balance = 1 WHERE id = 90`);
+    expect((await check()).found).toEqual(['90']);
+  });
+
   test('a hold that no wallet knows of', async () => {
     const outcome = await trueup.hold({ walletId: '60', amount: 20n, reason: 'purchase' });
     expect(outcome.status).not.toBe('refused');

@@ -1,7 +1,7 @@
-import type pg from 'pg';
 import { beforeEach, expect, test } from 'vitest';
 import type { Finding, Trueup } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
+import { Writers } from '../support/load-writers.js';
 import { caches, createEconomy, truth, type Economy } from '../support/economy.js';
 
 /**
@@ -27,64 +27,8 @@ beforeEach(async () => {
   trueup = await db.trueup({ config: economy.mapping });
   await trueup.installSync();
   await db.run('TRUNCATE trueup.repairs, trueup.sync_failures');
-  writers = new Writers(await Promise.all(Array.from({ length: WRITERS }, () => db.connect())));
+  writers = await Writers.connect(db, { writers: WRITERS, wallets: WALLETS });
 });
-
-/** Writers that go on until they are told to stop, each with a random walk of its own. */
-class Writers {
-  readonly #clients: readonly pg.Client[];
-  #running: Promise<unknown>[] = [];
-  #stopped = false;
-  statements = 0;
-
-  constructor(clients: readonly pg.Client[]) {
-    this.#clients = clients;
-  }
-
-  start(): void {
-    this.#running = this.#clients.map((client, n) => this.#write(client, n));
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await Promise.all(this.#running);
-  }
-
-  async #write(client: pg.Client, n: number): Promise<void> {
-    for (let round = 0; !this.#stopped; round += 1) {
-      const wallet = 1 + ((n * 31 + round * 17) % WALLETS);
-      const amount = 1 + ((n + round) % 9);
-      switch ((n + round) % 4) {
-        case 0:
-          await client.query('INSERT INTO app.ledger (wallet_id, amount) VALUES ($1, $2)', [
-            wallet,
-            -amount,
-          ]);
-          break;
-        case 1:
-          await client.query(
-            'INSERT INTO app.ledger (wallet_id, amount) SELECT 1 + (($1 + g * 7) % $2), $3 FROM generate_series(1, 8) AS g',
-            [wallet, WALLETS, amount],
-          );
-          break;
-        case 2:
-          await client.query('BEGIN');
-          await client.query('INSERT INTO app.ledger (wallet_id, amount) VALUES ($1, $2)', [
-            wallet,
-            amount,
-          ]);
-          await client.query(round % 3 === 0 ? 'ROLLBACK' : 'COMMIT');
-          break;
-        default:
-          await client.query('INSERT INTO app.ledger (wallet_id, amount) VALUES ($1, $2)', [
-            wallet,
-            amount,
-          ]);
-      }
-      this.statements += 1;
-    }
-  }
-}
 
 test('10,000 checks of single wallets and a hundred of all see no drift that is not there', async () => {
   writers.start();

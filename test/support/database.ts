@@ -82,10 +82,15 @@ export class TestDatabase {
     return trueup;
   }
 
-  /** Ends everything that was opened here, and leaves nothing on the server. */
-  async drop(serverUrl: string): Promise<void> {
+  /** Ends everything that was opened here. */
+  async close(): Promise<void> {
     await Promise.all(this.#open.map((one) => one.close()));
     await this.#pool.end();
+  }
+
+  /** The same, and leaves nothing on the server. */
+  async drop(serverUrl: string): Promise<void> {
+    await this.close();
     await onServer(serverUrl, `DROP DATABASE ${this.name} WITH (FORCE)`);
     for (const role of this.#roles) await onServer(serverUrl, `DROP ROLE ${role}`);
   }

@@ -9,9 +9,9 @@ import { afterAll } from 'vitest';
 
 /**
  * What is done with a COMMIT, or with a statement that commits by itself. `before`: it never reaches the server. `after`: the server has
- * committed, and the answer is lost. `race`: it is passed on, and nobody waits for the answer.
+ * committed, and the answer is lost. `race`: it is passed on, and nobody waits for the answer. `none`: nothing.
  */
-export type Cut = 'before' | 'after' | 'race';
+export type Cut = 'before' | 'after' | 'race' | 'none';
 
 /** After so many turns of the event loop without a byte, a client has sent all that it wants to. */
 const QUIET_TURNS = 20;
@@ -54,7 +54,7 @@ export class Proxy {
 
   private constructor(upstream: { readonly host: string; readonly port: number }) {
     this.#upstream = upstream;
-    this.#server = createServer((client) => {
+    this.#server = createServer({ noDelay: true }, (client) => {
       this.#connect(client);
     });
   }
@@ -181,7 +181,8 @@ class Link {
     if (this.#started && this.#answered && this.#options.isCounting()) this.#options.onRound();
     this.#answered = false;
     if (type === 'Q' || type === 'S') this.#owed += 1;
-    this.#cut = this.#commits(type, bytes) ? this.#options.nextCut() : undefined;
+    const cut = this.#commits(type, bytes) ? this.#options.nextCut() : undefined;
+    this.#cut = cut === 'none' ? undefined : cut;
     this.#aheadCut = type === 'S';
     if (this.#cut !== 'before') this.#server.write(bytes);
     if (this.#cut === 'before') this.#server.end();
