@@ -131,18 +131,21 @@ export type { ApproveRequest, ApproveSummary } from './operations/runs/approve.j
 export type { NotApproved } from './operations/runs/approve-wallets.js';
 export type { Run, RunDetails, RunsRequest, Steering } from './operations/runs/runs.js';
 export type { UndoLeft, UndoRequest, UndoSummary } from './operations/runs/undo.js';
-export { checkOperateOptions } from './engine/operations-options.js';
+export { checkOperateOptions } from './engine/nightly-options.js';
 export type {
   AlertsRequest,
   CheckedOperateOptions,
   NightlyOptions,
   OperateOptions,
-} from './engine/operations-options.js';
-export type { AlertRecord, Alerts, OpenCondition, RunningOperation } from './engine/operations.js';
+} from './engine/nightly-options.js';
+export type { AlertRecord, Alerts, OpenCondition, RunningOperation } from './engine/nightly.js';
 export { ALERT_KINDS, type AlertKind } from './operations/alerts/conditions.js';
 export type { DeliveryResult } from './operations/alerts/deliver.js';
 export type { AlertHooks, AlertMessage } from './operations/alerts/hooks.js';
 export type { RaisedAlert } from './operations/alerts/raise.js';
+export { Schedule } from './operations/schedule/cron.js';
+export { printSchedule, SCHEDULERS } from './operations/schedule/print.js';
+export type { PrintedRun, SchedulerName } from './operations/schedule/print.js';
 export { EVENTS } from './operations/events.js';
 export type { EventName, OnEvent, OperationsEvent } from './operations/events.js';
 export { VERSION } from './version.js';

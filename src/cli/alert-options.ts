@@ -1,10 +1,6 @@
 import type { Command } from 'commander';
-import {
-  checkOperateOptions,
-  TrueupError,
-  type AlertHooks,
-  type OperateOptions,
-} from '../index.js';
+import { checkOperateOptions, type AlertHooks, type OperateOptions } from '../index.js';
+import { asUsage } from './usage.js';
 
 /** Where a command sends alerts. */
 export interface AlertOptions {
@@ -27,12 +23,7 @@ export function withAlertOptions(command: Command): Command {
  * anything is connected.
  */
 export function checkOperating(options: OperateOptions, command: Command): void {
-  try {
-    checkOperateOptions(options);
-  } catch (error) {
-    if (!(error instanceof TrueupError)) throw error;
-    command.error(`error: ${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`);
-  }
+  asUsage(command, () => checkOperateOptions(options));
 }
 
 /** What was asked for, or what the environment says. An empty text is none. */

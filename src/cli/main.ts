@@ -9,6 +9,7 @@ import { addMigrate } from './commands/migrate.js';
 import { addReconcile } from './commands/reconcile.js';
 import { addReport } from './commands/report.js';
 import { addRuns } from './commands/runs.js';
+import { addSchedule } from './commands/schedule.js';
 import { addStart } from './commands/start.js';
 import { addStatus } from './commands/status.js';
 import { addSync } from './commands/sync.js';
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)');
   addStart(program, setStatus);
+  addSchedule(program, setStatus);
   addAdopt(program, setStatus);
   addReconcile(program, setStatus);
   addRuns(program, setStatus);

@@ -17,9 +17,9 @@ import type { CarryResult } from '../sync/carry.js';
 import type { RaisedAlert } from '../operations/alerts/raise.js';
 import { VERSION } from '../version.js';
 import { disconnect, type Connection } from './connect.js';
+import { Nightly } from './nightly.js';
 import type { ListenerFailure } from './events.js';
 import { Gate } from './gate.js';
-import { Operations } from './operations.js';
 import type { ReadSource } from './reads.js';
 import type { ChangeSource } from './settings.js';
 import { Within, type TransactionClient } from './within.js';
@@ -53,7 +53,7 @@ interface Manner {
 }
 
 /** An open Trueup: one database, one mapping. */
-export class Trueup extends Operations<TrueupEvents> {
+export class Trueup extends Nightly<TrueupEvents> {
   readonly #parts: Parts;
   readonly #healer: Healer | undefined;
   readonly #carrier: Carrier | undefined;
@@ -187,10 +187,12 @@ export class Trueup extends Operations<TrueupEvents> {
     return checked.dryRun ? this.ask(run) : this.change(run);
   }
 
+  /** Tells listeners of an alert. */
   protected override tellAlert(alert: RaisedAlert): void {
     this.tell('alert', alert);
   }
 
+  /** Starts the embedded server again, where there is one. */
   protected override reviver(): (() => Promise<void>) | undefined {
     const { server } = this.#parts;
     return server === undefined ? undefined : () => server.rejoin();
@@ -206,10 +208,10 @@ export class Trueup extends Operations<TrueupEvents> {
   }
 
   async #close(): Promise<void> {
-    await this.endOperations(); // A run under way finishes its batch, for which it has to be let in.
     this.#gate.close();
+    const operated = this.endOperations(); // A run under way is inside the gate, and finishes its batch.
     this.endStatements(); // First, because others may wait for their connections.
-    await Promise.all([this.#poster.close(), this.#gate.empty()]);
+    await Promise.all([this.#poster.close(), this.#gate.empty(), operated]);
     this.endStatements();
     await Promise.all([this.#healer?.stop(), this.#carrier?.stop(), this.#expirer?.stop()]);
     await Promise.all([this.#posting.close(), this.#carrying.close()]);

@@ -12,12 +12,9 @@ export const EVENTS = [
   'slot_lost', // another process has taken it over
   'slot_released', // unfinished, for the next process
   'run_started',
-  'run_waiting', // it pauses, or goes on
   'run_finished',
   'run_failed',
-  'drift', // what a run found, in one line a run
   'healed',
-  'carried',
   'alert_raised',
   'alert_delivered',
   'alert_failed',

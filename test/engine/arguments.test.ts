@@ -63,9 +63,11 @@ const TAKES_NAME = [
 const ELSEWHERE = [
   ...['openWallet', 'heal', 'setWalletLimits', 'within', 'runs'], // below
   ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
+  ...['alerts', 'deliverAlerts', 'operate'], // below
   ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
   ...['status', 'metrics'], // test/operations/status.test.ts
   'wakeCarrier',
+  ...['endOperations', 'workFailed', 'raising', 'tellAlert', 'reviver'],
   ...[
     'close',
     'ask',
@@ -127,6 +129,7 @@ describe('the first argument', () => {
 
   test.each([
     ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity', 'runs'],
+    ...['alerts', 'deliverAlerts', 'operate'],
   ])('of %s', async (method) => {
     const values = Object.fromEntries(
       Object.entries(HOSTILE).filter(([name]) => !FIELDLESS.includes(name)),

@@ -144,6 +144,8 @@ const WRITES: readonly (readonly [string, Call])[] = [
   ['approve', (trueup) => trueup.approve({ run: 'last', all: true })],
   ['undo', (trueup) => trueup.undo({ run: 'last' })],
   ['heal', (trueup) => trueup.heal()],
+  ['operate', (trueup) => trueup.operate({ schedule: null })],
+  ['deliverAlerts', (trueup) => trueup.deliverAlerts({})],
   ['installSync', (trueup) => trueup.installSync()],
   ['removeSync', (trueup) => trueup.removeSync()],
 ];
@@ -166,6 +168,7 @@ const READS: readonly (readonly [string, Call])[] = [
   ['status', (trueup) => trueup.status()],
   ['metrics', (trueup) => trueup.metrics()],
   ['runs', (trueup) => trueup.runs()],
+  ['alerts', (trueup) => trueup.alerts()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 

@@ -1,26 +1,39 @@
 import {
   orNull,
   read,
-  readAnything,
   readText,
   readWhole,
   readWords,
   shape,
-  type Reader,
+  show,
+  wrong,
 } from '../core/arguments.js';
 import { hooksOf } from '../operations/alerts/deliver.js';
 import type { AlertHooks, Hook } from '../operations/alerts/hooks.js';
 import type { OnEvent } from '../operations/events.js';
 import { Schedule } from '../operations/schedule/cron.js';
-import { checkOptions, readFunction, type ReconcileOptions } from '../reconcile/options.js';
+import {
+  checkOptions,
+  DEFAULT_CYCLE,
+  readFunction,
+  type ReconcileOptions,
+} from '../reconcile/options.js';
 
 /** What `operate` and the alerts may be told, field by field. */
 
+/** What the schedule itself decides for its runs. */
+const DECIDED = [
+  'all',
+  'userIds',
+  'sinceCheckpoint',
+  'resume',
+  'dryRun',
+  'limit',
+  'signal',
+] as const;
+
 /** How scheduled runs work: the options of reconcile but for what the schedule itself decides. */
-export type NightlyOptions = Omit<
-  ReconcileOptions,
-  'all' | 'userIds' | 'dryRun' | 'limit' | 'signal'
->;
+export type NightlyOptions = Omit<ReconcileOptions, (typeof DECIDED)[number]>;
 
 /** How a long-running process operates a ledger. */
 export interface OperateOptions {
@@ -57,12 +70,17 @@ export const HOOKS = shape<AlertHooks>('the hooks of alerts', {
 
 export const ALERTS = shape<AlertsRequest>('alerts', { limit: readWhole(1, 10_000) });
 
+/** Its fields are read when they are put together with what the schedule decides. */
+function readNightly(value: unknown, name: string, whose: string): NightlyOptions {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw wrong(`${name} of ${whose} has to be an object, not ${show(value)}`);
+}
+
 const OPERATE = shape<OperateOptions>('operating', {
   schedule: orNull(readText),
   timeZone: readText,
   fullEvery: readWhole(1, LONGEST),
-  // It is read when it is put together with what the schedule decides.
-  reconcile: readAnything as Reader<NightlyOptions>,
+  reconcile: readNightly,
   alerts: (value) => read(HOOKS, value),
   onEvent: readFunction,
 });
@@ -73,6 +91,8 @@ const FULL_EVERY_SECONDS = 7 * DAYS_TO_SECONDS;
 export interface CheckedOperateOptions {
   readonly schedule: Schedule | null;
   readonly fullEvery: number;
+  /** Seconds within which every wallet is to be verified. */
+  readonly cycle: number;
   readonly nightly: NightlyOptions;
   readonly hooks: readonly Hook[];
   readonly onEvent: OnEvent;
@@ -86,12 +106,20 @@ export interface CheckedOperateOptions {
 export function checkOperateOptions(options: OperateOptions): CheckedOperateOptions {
   const asked = read(OPERATE, options);
   const { schedule, timeZone, fullEvery = FULL_EVERY_SECONDS, reconcile = {} } = asked;
-  checkOptions({ ...reconcile, sinceCheckpoint: true });
+  checkNightly(reconcile);
   return {
     schedule: schedule === null ? null : new Schedule(schedule, timeZone),
     fullEvery,
+    cycle: reconcile.cycle ?? DEFAULT_CYCLE,
     nightly: reconcile,
     hooks: hooksOf(asked.alerts ?? {}),
     onEvent: asked.onEvent ?? ((): void => undefined),
   };
+}
+
+function checkNightly(nightly: NightlyOptions): void {
+  const given = checkOptions({ sinceCheckpoint: true, ...nightly });
+  const decided = DECIDED.find((name) => name in nightly && name in given);
+  if (decided !== undefined)
+    throw wrong(`${decided} of a scheduled run is for the schedule to say`);
 }

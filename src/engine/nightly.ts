@@ -14,8 +14,9 @@ import {
   checkOperateOptions,
   HOOKS,
   type AlertsRequest,
+  type NightlyOptions,
   type OperateOptions,
-} from './operations-options.js';
+} from './nightly-options.js';
 
 /** An alert on record. */
 export type AlertRecord = statements.AlertRow;
@@ -37,7 +38,15 @@ export interface RunningOperation {
   stop(): Promise<void>;
 }
 
-const CYCLE_SECONDS = 7 * 86_400;
+/** What one run of the schedule is asked. */
+function nightlyRun(
+  { cycle, ...nightly }: NightlyOptions,
+  { full, resume, signal }: NightlyRequest,
+): ReconcileOptions {
+  if (resume !== null) return { ...nightly, cycle, resume, signal };
+  if (full) return { ...nightly, all: true, signal };
+  return { ...nightly, cycle, sinceCheckpoint: true, signal };
+}
 
 /** A run that somebody else does is no failure. */
 const OTHERS_AT_WORK: readonly string[] = ['run_under_way', 'run_lost'];
@@ -47,7 +56,7 @@ function isFailure(error: unknown): boolean {
 }
 
 /** What keeps a platform's ledger right night after night: runs on a schedule, and alerts. */
-export abstract class Operations<
+export abstract class Nightly<
   Events extends Record<keyof Events, unknown[]>,
 > extends Health<Events> {
   readonly #operations = new Set<Operation>();
@@ -69,13 +78,8 @@ export abstract class Operations<
     const { nightly, ...asked } = checkOperateOptions(options);
     const parts = {
       ...asked,
-      cycle: nightly.cycle ?? CYCLE_SECONDS,
-      job: ({ signal, resume, full }: NightlyRequest) => {
-        const { cycle, ...common } = nightly;
-        const selection = full ? { all: true } : { sinceCheckpoint: true, cycle };
-        const what = resume === null ? selection : { resume };
-        return this.reconcile({ unattended: true, ...common, ...what, signal });
-      },
+      job: (request: NightlyRequest) =>
+        this.reconcile({ unattended: true, ...nightlyRun(nightly, request) }),
       revive: this.reviver(),
     };
     return this.change(({ database, mapping }) => {
