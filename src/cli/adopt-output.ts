@@ -54,7 +54,8 @@ function otherLines({ proposals }: Proposals, index: number): string[] {
 /** `ledger a, wallet b, no profile` */
 function tablesOf({ mapping }: Proposal): string {
   const profile = mapping.profile === undefined ? 'no profile' : `profile ${mapping.profile.table}`;
-  return `ledger ${mapping.ledger.table}, wallet ${mapping.wallet.table}, ${profile}`;
+  const activity = mapping.activity === undefined ? '' : `, activity ${mapping.activity.table}`;
+  return `ledger ${mapping.ledger.table}, wallet ${mapping.wallet.table}, ${profile}${activity}`;
 }
 
 function indented(line: string): string {

@@ -1,5 +1,6 @@
 import { TrueupError } from '../core/errors.js';
 import { readCatalog } from '../mapping/catalog.js';
+import { activityNotes } from '../mapping/propose/notes.js';
 import { propose, type Proposal, type Proposals } from '../mapping/propose/proposal.js';
 import { refuseSharedProfiles, resolveMapping } from '../mapping/resolve.js';
 import type { Queryable } from '../postgres/database.js';
@@ -79,13 +80,17 @@ function withoutProfile(proposal: Proposal, why: string): Proposal {
   const left: Record<string, unknown> = { ...wallet };
   for (const role of PROFILE_ROLES) Reflect.deleteProperty(left, role);
   const parts = proposal.parts.flatMap((part) => {
-    if (part.part === 'profile') return [];
+    if (part.part === 'profile' || part.part === 'activity') return [];
     const columns = part.columns.filter(
       ({ role }) => part.part !== 'wallet' || !PROFILE_ROLES.includes(role),
     );
     return [{ ...part, columns }];
   });
-  const notes = [`the profile part was left out: ${why}`, ...proposal.notes];
+  const gone = new Set(activityNotes(proposal.mapping));
+  const notes = [
+    `the profile part was left out: ${why}`,
+    ...proposal.notes.filter((note) => !gone.has(note)),
+  ];
   return { ...proposal, mapping: { ledger, wallet: left as typeof wallet }, parts, notes };
 }
 

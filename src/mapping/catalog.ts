@@ -20,6 +20,8 @@ export interface CatalogColumn extends Column {
   readonly partOfKey: boolean;
   /** A condition allows no number below zero. */
   readonly neverNegative: boolean;
+  /** The conditions on it alone, as the server prints them. */
+  readonly conditions: readonly string[];
   /** Some index begins with it. */
   readonly indexed: boolean;
 }
@@ -42,6 +44,8 @@ export interface CatalogTable extends Table {
   readonly rowsHidden: boolean;
   readonly columns: readonly CatalogColumn[];
   readonly foreignKeys: readonly CatalogForeignKey[];
+  /** The columns of each unique index that holds for every row. */
+  readonly uniqueKeys: readonly (readonly string[])[];
 }
 
 /** Every table and view of an application, in the order of their names. */
@@ -72,6 +76,9 @@ export async function readCatalog(session: Queryable): Promise<Catalog> {
         quoted: `${quoteIdentifier(row.schema)}.${quoteIdentifier(row.name)}`,
         columns: (of.columns.get(row.oid) ?? []).map((column) => toCatalogColumn(column, facts)),
         foreignKeys: of.keys.get(row.oid) ?? [],
+        uniqueKeys: facts.indexes.flatMap(({ unique, predicate, columns: key }) =>
+          unique && predicate === null && !key.includes('') ? [key] : [],
+        ),
       };
     })
     .sort(byName);
@@ -124,6 +131,9 @@ function toCatalogColumn(
     neverNegative: facts.checks.some(
       ({ column: checked, definition }) =>
         checked === name && NOT_BELOW_ZERO.test(definition) && !definition.includes(' OR '),
+    ),
+    conditions: facts.checks.flatMap(({ column: checked, definition }) =>
+      checked === name ? [definition] : [],
     ),
     indexed: facts.indexes.some(({ columns }) => columns[0] === name),
   };

@@ -12,7 +12,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { runTrueup, type CliRun } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
 import { contents, hasTrueup, STACK_TRACE, temporaryFolder } from './fixture.js';
-import { deltacrown, platformIn } from './deltacrown.js';
+import { ACTIVITY, deltacrown, platformIn } from './deltacrown.js';
 
 /** `trueup adopt` as a program: what it prints, writes and refuses. */
 
@@ -31,7 +31,10 @@ function folder(): string {
 const adopt = (words: string, cwd: string, databaseUrl = db.url): Promise<CliRun> =>
   runTrueup(['adopt', ...words.split(' ').filter((word) => word !== '')], { databaseUrl, cwd });
 
-const wanted: unknown = JSON.parse(deltacrown.read('trueup.config.json').toString());
+const wanted: unknown = {
+  ...(JSON.parse(deltacrown.read('trueup.config.json').toString()) as object),
+  activity: ACTIVITY,
+};
 
 const read = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 
@@ -53,6 +56,7 @@ deltacrown.describe('adopting the platform of UP-M3', () => {
     expect(await hasTrueup(db)).toBe(false);
     for (const text of [
       'ledger  economy_deltacrowntransaction',
+      'activity  user_profile_useractivity',
       'foreign key',
       'written to trueup.config.json',
       'user 1  profile balance 0 -> 494',

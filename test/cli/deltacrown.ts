@@ -37,6 +37,18 @@ export function platformIn(db: TestDatabase): Platform {
   };
 }
 
+/** The part of the mapping that `adopt` proposes on top of what lies with the platform. */
+export const ACTIVITY = {
+  table: 'user_profile_useractivity',
+  user: 'user_id',
+  type: 'event_type',
+  sourceModel: 'source_model',
+  sourceId: 'source_id',
+  metadata: 'metadata',
+  occurredAt: 'timestamp',
+  createdAt: 'created_at',
+} as const;
+
 /** What every player is shown once all is repaired. */
 export const REPAIRED = ['1 494 544', '2 280 300', '3 239 239', '4 0 0', '5 0 0'];
 

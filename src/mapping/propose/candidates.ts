@@ -48,11 +48,11 @@ const LEAST_PROFILE_SCORE = 12;
 export class Candidates {
   readonly pairs: readonly Pair[];
   readonly rejected: readonly Rejected[];
-  readonly #links: Links;
+  readonly links: Links;
   readonly #wallets = new Map<string, Shape | undefined>();
 
   constructor(catalog: Catalog) {
-    this.#links = new Links(catalog);
+    this.links = new Links(catalog);
     const pairs: Pair[] = [];
     const rejected: Rejected[] = [];
     for (const table of catalog) {
@@ -72,7 +72,7 @@ export class Candidates {
     const rejected: Rejected[] = [];
     const balance = wallet.played.find(({ role }) => role === 'balance')?.column;
     if (balance === undefined) return { found, rejected };
-    const links = [...this.#links.from(wallet.table), ...this.#links.shared(wallet.table)].filter(
+    const links = [...this.links.from(wallet.table), ...this.links.shared(wallet.table)].filter(
       ({ target }) => target !== ledger.table,
     );
     for (const link of links) {
@@ -93,7 +93,7 @@ export class Candidates {
 
   #pair(ledger: Shape, pairs: Pair[], rejected: Rejected[]): void {
     let linked = false;
-    const links = [...this.#links.from(ledger.table), ...this.#links.shared(ledger.table)];
+    const links = [...this.links.from(ledger.table), ...this.links.shared(ledger.table)];
     for (const link of links) {
       const wallet = this.#wallet(link);
       if (wallet === undefined) continue;

@@ -25,6 +25,8 @@ export interface Choice {
   readonly pair: Pair;
   readonly profile: ProfileCandidate | undefined;
   readonly fitted: Fitted;
+  /** Where events are written. */
+  readonly activity?: Shape | undefined;
 }
 
 const REQUIRED: ReadonlySet<string> = new Set([
@@ -98,7 +100,8 @@ function withLink({ played }: Shape, role: string, link: Link): Played[] {
   return id === undefined ? [linked] : [id, linked, ...others];
 }
 
-function toParts(
+/** The tables and columns of a guess as a mapping's parts. */
+export function toParts(
   pair: Pair,
   candidate: ProfileCandidate | undefined,
   parts: Parts,

@@ -12,6 +12,12 @@ export interface Link {
   readonly how: 'foreign key' | 'name' | 'shared';
 }
 
+/** A column and where it is. */
+export interface Place {
+  readonly table: CatalogTable;
+  readonly column: CatalogColumn;
+}
+
 /** Kinds of columns that can be ids. */
 export const ID_KINDS: ReadonlySet<string> = new Set(['integer', 'uuid', 'text']);
 
@@ -57,11 +63,22 @@ export class Links {
 
   /** Every link of a table to another one. */
   from(table: CatalogTable): Link[] {
-    return table.columns.flatMap((column) => {
-      if (!ID_KINDS.has(column.kind)) return [];
-      const byKey = this.#byForeignKey(table, column);
-      return byKey ?? this.#byName(table, column);
-    });
+    return table.columns.flatMap((column) => this.#of(table, column));
+  }
+
+  /** Whether two columns name the same rows: one those of the other, or both those of a third table. */
+  isSame(one: Place, other: Place): boolean {
+    const names = new Set(namesOf(other.table, other.column));
+    return (
+      this.#of(one.table, one.column).some(
+        ({ target, key }) => target === other.table && key === other.column,
+      ) || namesOf(one.table, one.column).some((name) => names.has(name))
+    );
+  }
+
+  #of(table: CatalogTable, column: CatalogColumn): Link[] {
+    if (!ID_KINDS.has(column.kind)) return [];
+    return this.#byForeignKey(table, column) ?? this.#byName(table, column);
   }
 
   /** Links to tables that name the same row of a third one (or, without foreign keys, by the same word). */

@@ -1,4 +1,6 @@
+import { splitTableName } from '../../postgres/identifiers.js';
 import type { CatalogTable } from '../catalog.js';
+import type { Mapping } from '../schema.js';
 import type { Choice } from './fitting.js';
 
 /** What a person should know of a proposal before accepting it. */
@@ -7,12 +9,13 @@ import type { Choice } from './fitting.js';
 const SURE_SCORE = 38;
 
 /** Notes on a proposal, the weightiest first. */
-export function notesOn({ pair, profile, fitted }: Choice): string[] {
+export function notesOn({ pair, profile, fitted, activity }: Choice): string[] {
   const { ledger, wallet } = pair;
   const tables = [
     ledger.table,
     wallet.table,
     ...(profile === undefined || fitted.profile === undefined ? [] : [profile.profile.table]),
+    ...(activity === undefined ? [] : [activity.table]),
   ];
   const notes: string[] = [];
   if (pair.score < SURE_SCORE) {
@@ -55,4 +58,15 @@ function notFilled(table: CatalogTable, named: ReadonlySet<string>): string[] {
         !nullable && !generated && !identity && defaultSql === null && !named.has(name),
     )
     .map(({ quoted }) => quoted);
+}
+
+/** What it means that a mapping names an activity table: Trueup writes into it. */
+export function activityNotes({ activity, ledger }: Mapping): string[] {
+  if (activity === undefined) return [];
+  return [
+    `once the sync is installed, each entry is written into ${activity.table} as an event (coins_earned, ` +
+      `coins_spent) from '${splitTableName(ledger.table).table}': take the part activity out if that is not ` +
+      `wanted. If the application writes such events itself, give the name that it uses as activity.source, ` +
+      `or they are there twice`,
+  ];
 }

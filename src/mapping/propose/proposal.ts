@@ -1,9 +1,10 @@
 import type { Catalog } from '../catalog.js';
 import type { Mapping } from '../schema.js';
+import { Activities } from './activity-table.js';
 import { Candidates, type Pair, type ProfileCandidate, type Rejected } from './candidates.js';
 import type { Played } from './columns.js';
 import { fit, type Choice, type Fitted } from './fitting.js';
-import { notesOn } from './notes.js';
+import { activityNotes, notesOn } from './notes.js';
 import { runnersUp, tableName, type RunnerUp } from './runners-up.js';
 import type { Shape } from './shapes.js';
 import type { PartName } from './roles.js';
@@ -71,10 +72,15 @@ export function propose(catalog: Catalog): Proposals {
       else unfit.push(misfit(pair, fitted.fault));
     }
   }
-  const best = chosen[0];
+  const activities = new Activities(catalog, candidates.links);
+  const whole = chosen.slice(0, MOST_PROPOSALS).map((choice) => {
+    const { shape, rejected } = activities.of(choice);
+    if (choice === chosen[0]) unfit.push(...rejected);
+    return { ...choice, activity: shape };
+  });
   return {
-    proposals: chosen.slice(0, MOST_PROPOSALS).map((choice) => toProposal(choice)),
-    runnersUp: runnersUp(best, candidates, unfit),
+    proposals: whole.map((choice) => toProposal(choice)),
+    runnersUp: runnersUp(whole[0], candidates, unfit),
     looked: catalog.length,
   };
 }
@@ -108,17 +114,19 @@ function misfit(pair: Pair, fault: string): Rejected {
   return { part, table: pair[part].table, why: fault, score: pair.score };
 }
 
-function toProposal({ pair, profile, fitted }: Choice): Proposal {
+function toProposal(choice: Choice): Proposal {
+  const { pair, profile, fitted, activity } = choice;
   const parts = [
     toPart({ ...pair.ledger, clues: pair.clues }, fitted.ledger, fitted),
     toPart(pair.wallet, fitted.wallet, fitted),
     ...(profile === undefined || fitted.profile === undefined
       ? []
       : [toPart(profile.profile, fitted.profile, fitted)]),
+    ...(activity === undefined ? [] : [toPart(activity, activity.played, fitted)]),
   ];
   const score = pair.score + (fitted.profile === undefined ? 0 : (profile?.score ?? 0));
-  const notes = notesOn({ pair, profile, fitted });
-  return { mapping: toMapping(parts), parts, notes, score };
+  const mapping = toMapping(parts);
+  return { mapping, parts, notes: [...notesOn(choice), ...activityNotes(mapping)], score };
 }
 
 function toPart(
@@ -154,6 +162,9 @@ const KEY_ORDER: Readonly<Record<PartName, readonly string[]>> = {
     ...['currency', 'primary', 'updatedAt'],
   ],
   profile: ['id', 'user', 'balance', 'lifetimeEarnings', 'updatedAt'],
+  activity: [
+    ...['id', 'user', 'type', 'sourceModel', 'sourceId', 'metadata', 'occurredAt', 'createdAt'],
+  ],
 };
 
 function inOrder(part: PartName, played: readonly Played[]): Played[] {

@@ -3,7 +3,7 @@ import type { Vocabulary } from './words.js';
 
 /** What a proposal looks for: parts that columns play, and words in the names of tables. */
 
-export type PartName = 'ledger' | 'wallet' | 'profile';
+export type PartName = 'ledger' | 'wallet' | 'profile' | 'activity';
 
 /** A part that a column is found for by its name and type. */
 export interface Role extends Vocabulary {
@@ -51,6 +51,13 @@ export const TABLE_WORDS: Readonly<Record<PartName, readonly (readonly [string, 
     ['customer', 4],
     ['member', 4],
     ['account', 2],
+  ],
+  activity: [
+    ['activity', 7],
+    ['timeline', 6],
+    ['event', 5],
+    ['feed', 5],
+    ['action', 3],
   ],
 };
 

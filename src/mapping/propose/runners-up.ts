@@ -26,7 +26,9 @@ export function runnersUp(
   const used = new Set(
     best === undefined
       ? []
-      : [best.pair.ledger, best.pair.wallet, best.profile?.profile].map((one) => one?.table.oid),
+      : [best.pair.ledger, best.pair.wallet, best.profile?.profile, best.activity].map(
+          (one) => one?.table.oid,
+        ),
   );
   const profiles =
     best === undefined ? { found: [], rejected: [] } : candidates.profilesOf(best.pair);

@@ -43,7 +43,7 @@ const ROLE_POINTS: Readonly<Record<string, number>> = {
 };
 
 /** Finds columns for roles, one after the other; no column plays twice. */
-function play(
+export function play(
   table: CatalogTable,
   roles: readonly Role[],
   taken: Set<string>,
@@ -255,11 +255,11 @@ export function severalWallets(table: CatalogTable, taken: ReadonlySet<string>):
 }
 
 /** Columns that reference other tables: they are ids, whatever their names say. */
-function foreignColumns(table: CatalogTable): Set<string> {
+export function foreignColumns(table: CatalogTable): Set<string> {
   return new Set(table.foreignKeys.flatMap(({ columns }) => columns));
 }
 
-function idPlayed(column: CatalogColumn): Played {
+export function idPlayed(column: CatalogColumn): Played {
   return { role: 'id', column, points: 0, because: keySays(column) };
 }
 
