@@ -11,6 +11,7 @@ import {
   type Examine,
   type Verdict,
 } from './model.js';
+import { sharedCaches } from '../sync/others.js';
 import * as statements from './trigger-statements.js';
 
 /** Checks of the triggers that ought to stand, and of what comes in their way. */
@@ -178,15 +179,24 @@ const foreign: Examine = async (context) => {
     statements.foreignTriggers(tablesOf(context)),
   );
   const caches = cachesOf(context);
+  const others = await sharedCaches(context.session, context.mapping);
   return orOk(
-    rows
-      .filter(({ source }) => caches.some((cache) => writes(source, cache)))
-      .map(({ trigger, table, functionName, remedy }) =>
-        warning(
-          `trigger ${trigger} of ${table} calls ${functionName}, which writes caches`,
-          remedy,
+    [
+      ...others.map(({ ledger, columns }) =>
+        error(
+          `the sync of ${ledger} is installed and decides ${columns.join(', ')} as well`,
+          `with the mapping of ${ledger}: trueup sync remove`,
         ),
       ),
+      ...rows
+        .filter(({ source }) => caches.some((cache) => writes(source, cache)))
+        .map(({ trigger, table, functionName, remedy }) =>
+          warning(
+            `trigger ${trigger} of ${table} calls ${functionName}, which writes caches`,
+            remedy,
+          ),
+        ),
+    ],
     'no other trigger seems to write the caches',
   );
 };

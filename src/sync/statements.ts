@@ -1,3 +1,4 @@
+import type { Mapping } from '../mapping/schema.js';
 import type { Statement } from '../postgres/database.js';
 import type { Guard } from './options.js';
 
@@ -20,6 +21,33 @@ export function installationOf(ledger: string): Statement {
     text: `SELECT guard, protected, deferred, removed_at IS NOT NULL AS removed, triggers
              FROM trueup.sync_installations WHERE ledger = $1`,
     values: [ledger],
+  };
+}
+
+/** Whether the records of installations are in this database, and may be read. */
+export const installationsReadable: Statement = {
+  text: `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = 'trueup' AND c.relname = 'sync_installations'`,
+};
+
+export interface OtherInstallationRow {
+  /** Schema-qualified and quoted. */
+  readonly ledger: string;
+  readonly mapping: Mapping;
+}
+
+/** What is installed on other ledgers, as long as a trigger of it stands. */
+export function otherInstallations(ledger: string, ledgerOid: string): Statement {
+  return {
+    text: `SELECT i.ledger, i.mapping FROM trueup.sync_installations i
+            WHERE i.ledger <> $1 AND i.removed_at IS NULL
+              AND EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+                            JOIN pg_namespace n ON n.oid = p.pronamespace
+                           WHERE n.nspname = 'trueup' AND i.function_name = format('trueup."%s"', p.proname)
+                             AND t.tgrelid <> $2::oid)
+            ORDER BY i.ledger`,
+    values: [ledger, ledgerOid],
   };
 }
 
