@@ -18,7 +18,7 @@ export const ERROR_MEANINGS = {
   feature_off: 'What was asked for needs a column or a part that the mapping does not name.',
   invalid_argument: 'An argument has a value that is not allowed.',
   mapping_mismatch:
-    'The mapping names something that the database does not have, or not like this.',
+    'The mapping names something that the database does not have, or not like this; or one column or table for two parts.',
   migration_changed: 'A migration that was applied differs from the file of the same number.',
   nothing_to_adopt: 'No tables of the database look like a ledger with wallets.',
   outcome_unknown:

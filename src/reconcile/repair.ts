@@ -6,6 +6,7 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { isFaultOfOneUser, isRetryable, toTrueupError } from '../postgres/failures.js';
 import type { Investigator } from './evidence.js';
+import { refuseUnseenOpenings } from './known-openings.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
 
@@ -112,6 +113,7 @@ export async function repairHeld(
   options: Omit<RepairOptions, 'onLocked'>,
 ): Promise<Finding[][]> {
   const { investigator, runId } = options;
+  await refuseUnseenOpenings(session, mapping);
   const ledger = await investigator.ledger(session, runId);
   const usual = fallbackCause(ledger);
   const rows = await session.query<statements.FoundRow>(

@@ -9,7 +9,7 @@ import {
   type TransactionOptions,
 } from '../postgres/database.js';
 import { sqlStateOf } from '../postgres/failures.js';
-import { planInstallation, planRemoval, type Change } from './generate-plan.js';
+import { planInstallation, planRemoval, recordOpenings, type Change } from './generate-plan.js';
 import { wantedOf, type InstallOptions, type Wanted } from './options.js';
 import { refuseSharedCaches } from './others.js';
 import * as statements from './statements.js';
@@ -50,6 +50,8 @@ export async function installSync(
   const wanted = wantedOf(mapping, options);
   // Before the transaction, whose search_path finds no table of an application by its name alone.
   await refuseSharedCaches(database, mapping);
+  await refuseSharedProfiles(database, mapping);
+  await database.query({ text: recordOpenings(mapping) });
   return change(database, mapping, async (session, attempt) => {
     await session.query(statements.lockInstallations);
     return install(session, mapping, { source, wanted, attempt });
@@ -107,6 +109,7 @@ export async function planSync(
         ? await removal(session, mapping, 0)
         : await installation(session, mapping, { source, wanted, attempt: 0 });
     return script([
+      ...(wanted === undefined ? [] : [recordOpenings(mapping)]),
       beginning(CHANGING),
       statements.lockInstallations.text,
       ...planned.before,

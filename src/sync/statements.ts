@@ -1,3 +1,4 @@
+import type { ResolvedMapping } from '../mapping/model.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Statement } from '../postgres/database.js';
 import type { Guard } from './options.js';
@@ -157,6 +158,18 @@ export function backlog(ledger: string): Statement {
                     WHERE ledger = $1 AND healed_at IS NULL)::text AS activity
              FROM trueup.profile_marks AS m WHERE m.ledger = $1`,
     values: [ledger],
+  };
+}
+
+/** How many wallets hold coins from before the installation for which the ledger has no entry yet. */
+export function openingBalances({ ledger, wallet }: ResolvedMapping): Statement {
+  return {
+    text: `SELECT count(*)::text AS wallets FROM trueup.opening_balances AS o
+             JOIN ${wallet.table.quoted} AS w ON w.${wallet.id.quoted} = o.wallet_id::${wallet.id.baseType}
+            WHERE o.ledger = $1 AND w.${wallet.balance.quoted} = o.balance +
+                  (SELECT coalesce(sum(e.${ledger.amount.quoted}), 0) FROM ${ledger.table.quoted} AS e
+                    WHERE e.${ledger.wallet.quoted} = w.${wallet.id.quoted})`,
+    values: [ledger.table.quoted],
   };
 }
 

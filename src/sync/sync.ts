@@ -46,6 +46,8 @@ export interface SyncStatus {
    * member"). Checked at the commit they do neither.
    */
   readonly immediateForeignKeys: readonly ImmediateForeignKey[];
+  /** Wallets that hold coins from before the installation, for which the ledger has no entry. */
+  readonly withoutHistory: number;
   /** The command that makes the triggers what was asked for. */
   readonly remedy: string;
 }
@@ -69,6 +71,9 @@ export async function syncStatus(
   const [backlog] = mapping.marksKept
     ? await session.query<statements.BacklogRow>(statements.backlog(ledger.quoted))
     : [];
+  const [openings] = mapping.openingsKept
+    ? await session.query<{ wallets: string }>(statements.openingBalances(mapping))
+    : [];
   const immediateForeignKeys = await session.query<ImmediateForeignKey>(
     statements.immediateForeignKeys(ledger.oid, mapping.wallet.table.oid),
   );
@@ -82,6 +87,7 @@ export async function syncStatus(
     waitingMarks: Number(backlog?.marks ?? 0),
     oldestMark: backlog?.oldestMark ?? null,
     waitingActivity: Number(backlog?.activity ?? 0),
+    withoutHistory: Number(openings?.wallets ?? 0),
     immediateForeignKeys,
   };
 }

@@ -99,7 +99,8 @@ async function install(options: InstallCommandOptions): Promise<ExitStatus> {
     print(`sync of ${trueup.mapping.ledger.table.quoted} is installed${how}`);
     if (deferred) say('profiles are carried by an open Trueup, such as: trueup sync heal --watch');
     for (const line of changeLines(change)) say(line);
-    const { immediateForeignKeys } = await trueup.syncStatus();
+    const { immediateForeignKeys, withoutHistory } = await trueup.syncStatus();
+    if (withoutHistory > 0) say(withoutHistoryLine(withoutHistory));
     for (const { name, remedy } of immediateForeignKeys) {
       say(
         `note: foreign key "${name}" is checked at every statement; entries are faster, and safe from a ` +
@@ -186,10 +187,15 @@ function lines(found: SyncStatus): string {
     `append-only: ${found.protected ? 'yes' : 'no'}${of('protection')}`,
     waiting,
     ...(found.deferred || found.waitingMarks > 0 ? [marksLine(found)] : []),
+    ...(found.withoutHistory === 0 ? [] : [withoutHistoryLine(found.withoutHistory)]),
     ...(found.waitingActivity === 0
       ? []
       : [`activity events waiting: ${String(found.waitingActivity)}: trueup sync heal`]),
   ].join('\n');
+}
+
+function withoutHistoryLine(wallets: number): string {
+  return `${String(wallets)} wallets hold coins from before and have no history of them; no repair takes them away: trueup adopt --opening-balances --dry-run`;
 }
 
 function marksLine(found: SyncStatus): string {
