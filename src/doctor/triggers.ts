@@ -205,8 +205,10 @@ const foreign: Examine = async (context) => {
 function writes(source: string, column: string): boolean {
   const name = column.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const inUpdate = `\\bSET\\b[^;]*(?<![\\w"])"?${name}"?(?!\\w)[^;]*=`;
-  const inRow = `(?:^|;|\\b(?:BEGIN|THEN|ELSE|LOOP))\\s*NEW\\."?${name}"?\\s*:?=`;
-  return new RegExp(`${inUpdate}|${inRow}`, 'im').test(source);
+  const field = `\\bNEW\\s*\\.\\s*"?${name}"?(?!\\w)`;
+  const inRow = `${field}\\s*:=|(?:^|;|>>|\\b(?:BEGIN|THEN|ELSE|LOOP))\\s*${field}\\s*=|\\bINTO\\s+(?:STRICT\\s+)?${field}`;
+  const code = source.replace(/--.*$|\/\*[\s\S]*?\*\//gm, ' ');
+  return new RegExp(`${inUpdate}|${inRow}`, 'im').test(code);
 }
 
 const rule: Examine = async (context) =>

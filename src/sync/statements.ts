@@ -52,6 +52,15 @@ export function otherInstallations(ledger: string, ledgerOid: string): Statement
   };
 }
 
+/** Whether any of these functions is in the schema `trueup`: every trigger of a sync has one. */
+export function functionsExist(names: readonly string[]): Statement {
+  return {
+    text: `SELECT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                         WHERE n.nspname = 'trueup' AND p.proname = ANY ($1::name[])) AS exist`,
+    values: [names],
+  };
+}
+
 /** Who holds locks on these tables in one of these modes, the longest transaction first. */
 export interface HolderRow {
   readonly pid: number;

@@ -1,6 +1,7 @@
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
 import { recordsExist, standing } from './install.js';
+import { functionNames } from './names.js';
 import { installCommand, type Guard } from './options.js';
 import * as statements from './statements.js';
 import {
@@ -90,6 +91,18 @@ export async function syncStatus(
     withoutHistory: Number(openings?.wallets ?? 0),
     immediateForeignKeys,
   };
+}
+
+/**
+ * Whether there is anything to remove: a function of the sync, without which it has no trigger, or (as far
+ * as this role may read it) a record that it stands.
+ */
+export async function hasSync(session: Queryable, mapping: ResolvedMapping): Promise<boolean> {
+  const names = functionNames(mapping.ledger.table.quoted);
+  const [row] = await session.query<{ exist: boolean }>(statements.functionsExist(names));
+  if (row?.exist === true) return true;
+  const [records] = await session.query<{ readable: boolean }>(statements.installationsReadable);
+  return records?.readable === true && (await standing(session, mapping)) !== null;
 }
 
 /**

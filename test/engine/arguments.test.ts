@@ -58,7 +58,15 @@ const TAKES_NAME = [
 const ELSEWHERE = [
   ...['openWallet', 'heal', 'setWalletLimits', 'within'], // below
   ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
-  ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
+  ...[
+    'circulation',
+    'spendingLimits',
+    'expireHolds',
+    'removeSync',
+    'syncStatus',
+    'hasSync',
+    'carry',
+  ],
   'wakeCarrier',
   ...[
     'close',

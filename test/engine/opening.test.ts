@@ -159,6 +159,7 @@ const READS: readonly (readonly [string, Call])[] = [
   ['planSync', (trueup) => trueup.planSync()],
   ['doctor', (trueup) => trueup.doctor()],
   ['syncStatus', (trueup) => trueup.syncStatus()],
+  ['hasSync', (trueup) => trueup.hasSync()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 

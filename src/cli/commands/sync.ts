@@ -210,11 +210,24 @@ function marksLine(found: SyncStatus): string {
 
 async function remove(options: ChangeOptions): Promise<ExitStatus> {
   if (options.plan === true) return plan(options, 'remove');
+  if (!(await isThere(options))) return EXIT.ok;
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
   try {
     await trueup.removeSync();
     print(`sync of ${trueup.mapping.ledger.table.quoted} is removed`);
     return EXIT.ok;
+  } finally {
+    await trueup.close();
+  }
+}
+
+/** Asked by a reader, so that a database in which there is nothing to remove gets nothing either. */
+async function isThere(options: CommonOptions): Promise<boolean> {
+  const trueup = await openTrueup({ ...toTrueupOptions(options), readOnly: true });
+  try {
+    const there = await trueup.hasSync();
+    if (!there) print(`sync of ${trueup.mapping.ledger.table.quoted} was not installed`);
+    return there;
   } finally {
     await trueup.close();
   }
