@@ -14,7 +14,7 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
 import { slices } from './chunks.js';
 import * as statements from './evidence-statements.js';
-import { openingsOf } from './known-openings.js';
+import { openingsOf } from './known-openings-statements.js';
 import type { Sources } from './records-statements.js';
 import {
   readLedger,

@@ -6,7 +6,7 @@ import { sqlStateOf } from '../postgres/failures.js';
 import { syncStands } from '../sync/triggers.js';
 import { compare, readDemands, rulesFor, type PlannedOpening } from './opening.js';
 import { fillingsOf } from './opening-entry.js';
-import { forgetOpenings, openingsOf } from './known-openings.js';
+import { forgetOpenings, openingsOf } from './known-openings-statements.js';
 import * as statements from './opening-statements.js';
 import { lockUsers } from './repair.js';
 import { repairLocked, type OnLocked } from './repair-statements.js';

@@ -6,7 +6,7 @@ import { highestOf } from '../mapping/ids.js';
 import type { Queryable } from '../postgres/database.js';
 import { compared } from './detect-statements.js';
 import { OPENING_REASON, openingObstacles } from './opening-entry.js';
-import { openingsWithEntries } from './known-openings.js';
+import { openingsWithEntries } from './known-openings-statements.js';
 import * as statements from './opening-statements.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
 

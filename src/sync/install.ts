@@ -190,9 +190,9 @@ async function busy(
   );
   return new TrueupError(
     'tables_busy',
-    `somebody writes to the tables of ${mapping.ledger.table.quoted} in transactions that do not end, so nothing was changed` +
+    `the tables of ${mapping.ledger.table.quoted} were written to at every attempt, so nothing was changed` +
       (told.length === 0 ? '' : `; they are held by ${told.join(', ')}`),
-    { hint: 'Try again when that transaction has ended, or at a quieter time.', cause },
+    { hint: 'Try again when those transactions have ended, or at a quieter time.', cause },
   );
 }
 

@@ -134,6 +134,9 @@ function changeLines({ now, before }: SyncChange): string[] {
   if (before?.protect === true && !now.protect) {
     lines.push('  the ledger is no longer append-only: --protect was not given');
   }
+  if (before?.deferred === true && !now.deferred) {
+    lines.push('  profiles are no longer deferred: --deferred was not given');
+  }
   return lines;
 }
 
