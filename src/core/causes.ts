@@ -59,7 +59,12 @@ function inStructure(cause: Cause, cache: CacheComparison, facts: Facts): Explan
   const failed = cause === 'profile_missing' && facts.failures.length > 0;
   const written = changed(facts, cache) !== 0n;
   return named([cause, ...(failed ? (['sync_failed'] as const) : []), ...writes(written)], (also) =>
-    evidenceOf(facts, cache, { also, failures: failed, writes: written }),
+    evidenceOf(facts, cache, {
+      also,
+      failures: failed,
+      writes: written,
+      opening: cause === 'no_history',
+    }),
   );
 }
 

@@ -1,3 +1,5 @@
+import { difference } from './amount.js';
+
 /** What a check sees of one wallet: its caches beside the ledger, and what is on record about it. */
 
 /** Who keeps the cache: the wallet itself, or the profile that users are shown. */
@@ -137,6 +139,8 @@ export interface Facts {
   readonly chain: ChainFact | null;
   /** Open holds, where the pending balance is compared. */
   readonly holds: { readonly open: string; readonly held: string } | null;
+  /** What the wallet held, without any entry, when the sync was installed; null: that is not on record. */
+  readonly opening: string | null;
 }
 
 /** What is known where nothing is on record. */
@@ -150,10 +154,12 @@ export const NO_FACTS: Facts = {
   windows: [],
   chain: null,
   holds: null,
+  opening: null,
 };
 
 /**
- * A wallet that holds coins and has no entry at all was not synced wrongly: its history is missing.
+ * A wallet that holds coins and has no entry at all was not synced wrongly: its history is missing. So
+ * is that of one which got entries later, as long as it differs from them by just what it held before.
  * Repair must never wipe it.
  */
 export function isWithoutHistory(row: Comparison): boolean {
@@ -164,5 +170,13 @@ export function isWithoutHistory(row: Comparison): boolean {
       cache.cached !== null &&
       cache.cached !== '0',
   );
-  return row.walletExists && row.entryCount === '0' && holdsCoins;
+  if (!row.walletExists) return false;
+  return row.entryCount === '0' ? holdsCoins : differsByOpening(row);
+}
+
+function differsByOpening({ caches, facts }: Comparison): boolean {
+  const balance = caches.find(({ part, field }) => part === 'wallet' && field === 'balance');
+  if (facts === undefined || facts.opening === null || typeof balance?.cached !== 'string')
+    return false;
+  return difference(balance.cached, balance.expected) === facts.opening;
 }

@@ -22,7 +22,7 @@ export const ERROR_MEANINGS = {
   file_unwritable: 'The file could not be written, or its folder does not exist.',
   invalid_argument: 'An argument has a value that is not allowed.',
   mapping_mismatch:
-    'The mapping names something that the database does not have, or not like this.',
+    'The mapping names something that the database does not have, or not like this; or one column or table for two parts.',
   migration_changed: 'A migration that was applied differs from the file of the same number.',
   nothing_to_adopt: 'No tables of the database look like a ledger with wallets.',
   outcome_unknown:

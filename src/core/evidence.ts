@@ -56,6 +56,8 @@ export interface Evidence {
   readonly holds?: { readonly open: string; readonly held: string };
   /** When the sync was installed, before which nothing is known. */
   readonly installedAt?: string;
+  /** What the wallet held, without any entry, when the sync was installed. */
+  readonly opening?: string;
 }
 
 /** Entries of a gap, by their ends and their sums. */
@@ -69,6 +71,7 @@ export interface Known {
   readonly broken?: boolean;
   readonly adoption?: boolean;
   readonly holds?: boolean;
+  readonly opening?: boolean;
   readonly entries?: readonly EntryFact[];
   readonly gap?: GapFact | undefined;
   readonly window?: WindowFact | undefined;
@@ -99,6 +102,7 @@ export function evidenceOf(facts: Facts, cache: CacheComparison, known: Known): 
     ...gapEvidence(known),
     ...(known.broken === true && firstBreak !== undefined ? { break: firstBreak } : {}),
     ...(known.holds === true && facts.holds !== null ? { holds: facts.holds } : {}),
+    ...(known.opening === true && facts.opening !== null ? { opening: facts.opening } : {}),
     ...(known.adoption === true && facts.installedAt !== null
       ? { installedAt: facts.installedAt }
       : {}),

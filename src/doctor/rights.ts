@@ -124,7 +124,7 @@ const syncOwner: Examine = async (context) => {
   const { session, mapping } = context;
   const functionName = generateSync(mapping).functionName.replaceAll('"', '');
   const [owner] = await session.query<statements.OwnerRow>(
-    statements.syncOwner(functionName, tablesOf(context)),
+    statements.syncOwner(functionName, mapping.ledger.table.oid, tablesOf(context)),
   );
   if (owner === undefined) return [ok('nothing: there is no sync function')];
   const { read, written } = columnsOf(mapping);
@@ -136,12 +136,12 @@ const syncOwner: Examine = async (context) => {
   return orOk(
     [
       ...[...lacking].map((grant) =>
-        error(`its owner ${owner.role} may not read and write every cache`, grant),
+        error(`its owner ${owner.role} may not read and write every cache`, owner.setBack ?? grant),
       ),
       ...owner.hidden.map((table) =>
         error(
           `policies hide rows of ${table} from its owner ${owner.role}`,
-          `ALTER ROLE ${owner.role} BYPASSRLS`,
+          owner.setBack ?? `ALTER ROLE ${owner.role} BYPASSRLS`,
         ),
       ),
       ...(owner.records
@@ -149,7 +149,8 @@ const syncOwner: Examine = async (context) => {
         : [
             error(
               `its owner ${owner.role} may not record failures`,
-              `GRANT USAGE ON SCHEMA trueup TO ${owner.role}; GRANT EXECUTE ON FUNCTION trueup.record_sync_failure TO ${owner.role}`,
+              owner.setBack ??
+                `GRANT USAGE ON SCHEMA trueup TO ${owner.role}; GRANT EXECUTE ON FUNCTION trueup.record_sync_failure TO ${owner.role}`,
             ),
           ]),
     ],

@@ -143,7 +143,7 @@ export const mayRecord: Statement = {
                         ('repairs', 'SELECT, INSERT'), ('sync_failures', 'SELECT, INSERT, UPDATE'),
                         ('holds', 'SELECT'), ('sync_installations', 'SELECT, UPDATE'),
                         ('sync_gaps', 'SELECT, INSERT, UPDATE'), ('cache_writes', 'SELECT'),
-                        ('profile_marks', 'SELECT, DELETE')) AS w (name, grants)
+                        ('profile_marks', 'SELECT, DELETE'), ('opening_balances', 'SELECT, DELETE')) AS w (name, grants)
            JOIN pg_namespace n ON n.nspname = 'trueup'
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
           ORDER BY 1`,
@@ -170,6 +170,8 @@ export const mayInstall: Statement = {
 export interface OwnerRow {
   readonly oid: string;
   readonly role: string;
+  /** Gives the function to the owner of the ledger; null: he has it. */
+  readonly setBack: string | null;
   /** Tables of the mapping whose policies hide rows from the owner of the function. */
   readonly hidden: readonly string[];
   /** It may call what records failures. */
@@ -177,9 +179,16 @@ export interface OwnerRow {
 }
 
 /** The owner of the function that makes caches follow. */
-export function syncOwner(functionName: string, tableOids: readonly string[]): Statement {
+export function syncOwner(
+  functionName: string,
+  ledgerOid: string,
+  tableOids: readonly string[],
+): Statement {
   return {
     text: `SELECT r.oid::text AS oid, format('%I', r.rolname) AS role,
+                  (SELECT format('ALTER FUNCTION %I.%I() OWNER TO %I', n.nspname, p.proname, o.rolname)
+                     FROM pg_class l JOIN pg_roles o ON o.oid = l.relowner
+                    WHERE l.oid = $3::oid AND o.oid <> r.oid) AS "setBack",
                   ARRAY(SELECT format('%I.%I', cn.nspname, c.relname)
                           FROM pg_class c JOIN pg_namespace cn ON cn.oid = c.relnamespace
                          WHERE c.oid = ANY ($2::oid[]) AND c.relrowsecurity
@@ -191,7 +200,7 @@ export function syncOwner(functionName: string, tableOids: readonly string[]): S
              FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
              JOIN pg_roles r ON r.oid = p.proowner
             WHERE n.nspname || '.' || p.proname = $1`,
-    values: [functionName, tableOids],
+    values: [functionName, tableOids, ledgerOid],
   };
 }
 

@@ -11,6 +11,7 @@ import {
   type Examine,
   type Verdict,
 } from './model.js';
+import { sharedCaches } from '../sync/others.js';
 import * as statements from './trigger-statements.js';
 
 /** Checks of the triggers that ought to stand, and of what comes in their way. */
@@ -180,15 +181,24 @@ const foreign: Examine = async (context) => {
     statements.foreignTriggers(tablesOf(context)),
   );
   const caches = cachesOf(context);
+  const others = await sharedCaches(context.session, context.mapping);
   return orOk(
-    rows
-      .filter(({ source }) => caches.some((cache) => writes(source, cache)))
-      .map(({ trigger, table, functionName, remedy }) =>
-        warning(
-          `trigger ${trigger} of ${table} calls ${functionName}, which writes caches`,
-          remedy,
+    [
+      ...others.map(({ ledger, columns }) =>
+        error(
+          `the sync of ${ledger} is installed and decides ${columns.join(', ')} as well`,
+          `with the mapping of ${ledger}: trueup sync remove`,
         ),
       ),
+      ...rows
+        .filter(({ source }) => caches.some((cache) => writes(source, cache)))
+        .map(({ trigger, table, functionName, remedy }) =>
+          warning(
+            `trigger ${trigger} of ${table} calls ${functionName}, which writes caches`,
+            remedy,
+          ),
+        ),
+    ],
     'no other trigger seems to write the caches',
   );
 };
@@ -197,8 +207,10 @@ const foreign: Examine = async (context) => {
 function writes(source: string, column: string): boolean {
   const name = column.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const inUpdate = `\\bSET\\b[^;]*(?<![\\w"])"?${name}"?(?!\\w)[^;]*=`;
-  const inRow = `(?:^|;|\\b(?:BEGIN|THEN|ELSE|LOOP))\\s*NEW\\."?${name}"?\\s*:?=`;
-  return new RegExp(`${inUpdate}|${inRow}`, 'im').test(source);
+  const field = `\\bNEW\\s*\\.\\s*"?${name}"?(?!\\w)`;
+  const inRow = `${field}\\s*:=|(?:^|;|>>|\\b(?:BEGIN|THEN|ELSE|LOOP))\\s*${field}\\s*=|\\bINTO\\s+(?:STRICT\\s+)?${field}`;
+  const code = source.replace(/--.*$|\/\*[\s\S]*?\*\//gm, ' ');
+  return new RegExp(`${inUpdate}|${inRow}`, 'im').test(code);
 }
 
 const rule: Examine = async (context) =>

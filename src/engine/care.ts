@@ -20,7 +20,7 @@ import { backfillActivity, type BackfilledActivity } from '../sync/activity.js';
 import { carryAll, type CarryResult } from '../sync/carry.js';
 import { installSync, planSync, removeSync, type SyncChange } from '../sync/install.js';
 import type { InstallOptions } from '../sync/options.js';
-import { syncStatus, type SyncStatus } from '../sync/sync.js';
+import { hasSync, syncStatus, type SyncStatus } from '../sync/sync.js';
 import {
   BACKFILL,
   EXPLAIN,
@@ -162,6 +162,11 @@ export abstract class Care<
     return this.change(async ({ database, mapping }) =>
       backfillActivity(database, mapping, read(BACKFILL, options)),
     );
+  }
+
+  /** Whether there is anything that {@link removeSync} would take away. Any role may ask. */
+  hasSync(): Promise<boolean> {
+    return this.ask(({ database, mapping }) => hasSync(database, mapping));
   }
 
   /** Whether the sync triggers stand, and how many failures wait for the healer. */

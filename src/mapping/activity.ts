@@ -1,3 +1,4 @@
+import { sameColumns } from './fit.js';
 import type { Activity, Column, Kind, ResolvedMapping } from './model.js';
 
 /** Whether an application's activity table can take the events of a ledger. */
@@ -36,6 +37,7 @@ export function checkActivity(
   return [
     ...checkPlace(activity, parts),
     ...checkColumns(activity),
+    ...sameColumns('activity', rolesOf(activity)),
     ...checkEnds(activity, parts),
     ...checkWidths(activity),
     ...unfilled.map(
@@ -113,6 +115,10 @@ function checkWidths({
           `activity.${role}: ${column?.quoted ?? ''} is ${column?.type ?? ''}, too short for '${text}'`,
         ];
   });
+}
+
+function rolesOf(activity: NamedActivity): Readonly<Record<string, Column | undefined>> {
+  return Object.fromEntries(Object.keys(ALLOWED).map((role) => [role, columnOf(activity, role)]));
 }
 
 function columnOf(activity: NamedActivity, role: string): Column | undefined {

@@ -65,9 +65,11 @@ export function checkFit(parts: Parts): { problems: string[]; sharedProfilesPoss
   const ledger = columnsOf(parts.ledger);
   const wallet = columnsOf(parts.wallet);
   const profile = parts.profile === undefined ? undefined : columnsOf(parts.profile);
+  checkTables(parts, problems);
   checkTypes('ledger', ledger, problems);
   checkTypes('wallet', wallet, problems);
   if (profile !== undefined) checkTypes('profile', profile, problems);
+  problems.push(...sameColumns('ledger', ledger), ...sameColumns('wallet', wallet));
 
   checkReference('ledger.wallet', ledger['wallet'], 'wallet.id', wallet['id'], problems);
   checkReference(
@@ -84,9 +86,8 @@ export function checkFit(parts: Parts): { problems: string[]; sharedProfilesPoss
     checkReference('wallet.profile', profile['link'], 'profile.id', profile['id'], problems);
     checkCaches('profile', profile, ledger['amount'], problems);
     checkUnique('profile.id', profile['id'], problems);
-    if (parts.profile?.table.oid === parts.wallet.table.oid) {
-      problems.push('profile.table: it is the wallet table; leave the profile part out');
-    }
+    // The link is a column of the wallet table, and was looked at as wallet.profile.
+    problems.push(...sameColumns('profile', { ...profile, link: undefined }));
   }
   return { problems, sharedProfilesPossible: !isShownOnce(profile?.['link'], wallet['primary']) };
 }
@@ -96,6 +97,37 @@ function isShownOnce(link: Column | undefined, primary: Column | undefined): boo
   if (link === undefined || link.unique) return true;
   if (primary === undefined) return false;
   return link.uniqueWhere.some((where) => where === primary.name || where === primary.quoted);
+}
+
+function checkTables({ ledger, wallet, profile }: Parts, problems: string[]): void {
+  if (wallet.table.oid === ledger.table.oid) {
+    problems.push('wallet.table: it is the ledger table; a wallet needs a row of its own');
+  }
+  if (profile?.table.oid === ledger.table.oid) {
+    problems.push('profile.table: it is the ledger table; a profile needs a row of its own');
+  }
+  if (profile?.table.oid === wallet.table.oid) {
+    problems.push('profile.table: it is the wallet table; leave the profile part out');
+  }
+}
+
+/** Roles that one column may play together: it names the row, and that is what the other one needs. */
+const SHARED_IDS: readonly string[] = ['wallet.id wallet.profile', 'profile.id profile.user'];
+
+/** The roles of a part that name a column which another role has already: it cannot hold both. */
+export function sameColumns(part: string, columns: Columns): string[] {
+  const first = new Map<string, string>();
+  return Object.entries(columns).flatMap(([role, column]) => {
+    if (column === undefined) return [];
+    const other = first.get(column.name);
+    if (other === undefined) {
+      first.set(column.name, role);
+      return [];
+    }
+    const both = [`${part}.${other} ${part}.${role}`, `${part}.${role} ${part}.${other}`];
+    if (both.some((pair) => SHARED_IDS.includes(pair))) return [];
+    return [`${part}.${role}: ${column.quoted} is ${part}.${other} already`];
+  });
 }
 
 function columnsOf(part: object): Columns {

@@ -129,4 +129,6 @@ export interface ResolvedMapping {
   readonly holdsKept: boolean;
   /** The marks of deferred profiles are in this database, and may be read: a marked profile is no drift. */
   readonly marksKept: boolean;
+  /** Balances from before the installation are on record in this database, and may be read. */
+  readonly openingsKept: boolean;
 }

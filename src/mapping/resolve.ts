@@ -56,6 +56,7 @@ export async function resolveMapping(
   if (fit.problems.length > 0) throw mismatch(mapping, source, fit.problems);
   const [holds] = await session.query<{ exists: boolean }>(statements.holdsExist);
   const [marks] = await session.query<{ readable: boolean }>(statements.marksState);
+  const [openings] = await session.query<{ readable: boolean }>(statements.openingsState);
   const reasons = { ...DEFAULT_REASONS, ...mapping.reasons };
   return {
     ...parts,
@@ -68,6 +69,7 @@ export async function resolveMapping(
     unearned: unearnedReasons(reasons),
     holdsKept: holds?.exists === true,
     marksKept: marks?.readable === true,
+    openingsKept: openings?.readable === true,
   };
 }
 

@@ -17,6 +17,13 @@ export const marksState: Statement = {
           WHERE n.nspname = 'trueup' AND c.relname = 'profile_marks'`,
 };
 
+/** Whether Trueup's record of balances from before its installation is in this database, and may be read. */
+export const openingsState: Statement = {
+  text: `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = 'trueup' AND c.relname = 'opening_balances'`,
+};
+
 /** What the catalog says about one table. */
 export interface TableRow {
   readonly oid: string;

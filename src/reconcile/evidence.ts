@@ -14,6 +14,7 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
 import { slices } from './chunks.js';
 import * as statements from './evidence-statements.js';
+import { openingsOf } from './known-openings-statements.js';
 import type { Sources } from './records-statements.js';
 import {
   readLedger,
@@ -74,6 +75,7 @@ export class Investigator {
   async #facts(session: Queryable, rows: readonly Comparison[], known: Known): Promise<FactSheet> {
     const { sources } = known;
     const found = await readRecords(session, this.#mapping, known, rows);
+    await this.#readOpenings(session, rows, found);
     await this.#readEntries(session, sources, rows, found);
     await this.#readChains(session, rows, found);
     await this.#readHolds(session, sources, rows, found);
@@ -142,6 +144,20 @@ export class Investigator {
       const { count, offset, first } = row;
       found.edit(row.walletId).chain = { count, offset, first: first ?? [] };
     }
+  }
+
+  /** What wallets that have entries by now held before, as it was recorded at the installation. */
+  async #readOpenings(
+    session: Queryable,
+    rows: readonly Comparison[],
+    found: FactSheet,
+  ): Promise<void> {
+    const ids = idsOf(rows, (row) => row.entryCount !== '0' && differs(row, ['balance']));
+    if (ids.length === 0 || !this.#mapping.openingsKept) return;
+    const read = await session.query<{ walletId: string; balance: string }>(
+      openingsOf(this.#mapping, ids),
+    );
+    for (const { walletId, balance } of read) found.edit(walletId).opening = balance;
   }
 
   async #readHolds(

@@ -196,13 +196,20 @@ export function partDiffers(mapping: ResolvedMapping, part: Part): string {
     .join(' OR ');
 }
 
-/** The condition under which the history of a wallet (alias c) is missing: see core/drift.ts. */
+/**
+ * The condition under which the history of a wallet (alias c) is missing: see core/comparison.ts. It has
+ * no entry, or it differs by just what it held when the sync was installed.
+ */
 export function isWithoutHistory(mapping: ResolvedMapping): string {
   const holdsCoins = comparedCaches(mapping)
     .filter((cache) => cache.part === 'wallet' && cache.field !== 'pendingBalance')
     .map(({ name }) => `coalesce(c.${name}, 0) <> 0`)
     .join(' OR ');
-  return `c.entry_count = 0 AND (${holdsCoins})`;
+  const fromBefore = `EXISTS (SELECT FROM trueup.opening_balances AS o
+      WHERE o.ledger = ${quoteLiteral(mapping.ledger.table.quoted)} AND o.wallet_id = c.wallet_id::text
+        AND o.balance = c.wallet_balance - c.wallet_balance_expected)`;
+  const without = `c.entry_count = 0 AND (${holdsCoins})`;
+  return mapping.openingsKept ? `${without} OR ${fromBefore}` : without;
 }
 
 /** By how many coins the caches of a wallet (alias c) differ at most, as far as there are rows that hold them. */

@@ -6,6 +6,7 @@ import { sqlStateOf } from '../postgres/failures.js';
 import { syncStands } from '../sync/triggers.js';
 import { compare, readDemands, rulesFor, type PlannedOpening } from './opening.js';
 import { fillingsOf } from './opening-entry.js';
+import { forgetOpenings, openingsOf } from './known-openings-statements.js';
 import * as statements from './opening-statements.js';
 import { lockUsers } from './repair.js';
 import { repairLocked, type OnLocked } from './repair-statements.js';
@@ -59,10 +60,21 @@ export async function postUnderLock(
     );
   }
   const ids = posted.map(({ walletId }) => walletId);
+  if (mapping.openingsKept) await forget(session, mapping, ids);
   await session.query(repairLocked(mapping, ids, { runId, cause: 'no_history' }));
   await session.query(statements.recordOpenings(runId, posted.flatMap(recordOf)));
   await verify(session, mapping, posted);
   return { posted, left, locked };
+}
+
+/** The coins stand in the ledger from now on: whatever differs later is drift like any other. */
+async function forget(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  walletIds: readonly string[],
+): Promise<void> {
+  const recorded = await session.query(openingsOf(mapping, walletIds));
+  if (recorded.length > 0) await session.query(forgetOpenings(mapping, walletIds));
 }
 
 /**

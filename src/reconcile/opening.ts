@@ -6,6 +6,7 @@ import { highestOf } from '../mapping/ids.js';
 import type { Queryable } from '../postgres/database.js';
 import { compared } from './detect-statements.js';
 import { OPENING_REASON, openingObstacles } from './opening-entry.js';
+import { openingsWithEntries } from './known-openings-statements.js';
 import * as statements from './opening-statements.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
 
@@ -13,7 +14,10 @@ import { comparisonDecoder, type ComparisonRow } from './rows.js';
 
 /** What opening entries would do. */
 export interface OpeningPlan {
-  /** The wallets without history that can be given one, in id order, with the amount of each. */
+  /**
+   * The wallets without history that can be given one, in id order, with the amount of each; after them
+   * those that got entries since the sync was installed.
+   */
   readonly wallets: readonly PlannedOpening[];
   /** What the amounts add up to, as decimal text. */
   readonly coins: string;
@@ -51,7 +55,7 @@ const DEFAULT_EXAMPLES = 20;
 const DEFAULT_BATCH = 5_000;
 
 /**
- * Finds every wallet that holds coins and has no entry, and says what an opening entry for each would
+ * Finds every wallet that holds coins and has no entry, or had none when the sync was installed, and says what an opening entry for each would
  * do. It only reads, and needs SELECT on the mapped tables.
  */
 export async function findOpeningBalances(
@@ -75,7 +79,31 @@ export async function findOpeningBalances(
       if (row.entryCount === '0') plan.add(decideOpening(row, null, rules));
     }
   } while (above !== undefined && options.signal?.aborted !== true);
+  if (mapping.openingsKept) await findRecorded(session, mapping, options, plan, rules);
   return plan.finished(reason, openingObstacles(mapping, demands, reason));
+}
+
+/** Wallets that got entries since the installation, and what they held before. */
+async function findRecorded(
+  session: Queryable,
+  mapping: ResolvedMapping,
+  options: FindOpeningOptions,
+  plan: Planner,
+  rules: OpeningRules,
+): Promise<void> {
+  const size = options.batchSize ?? DEFAULT_BATCH;
+  let above: string | undefined;
+  do {
+    const rows = await session.query<{ walletId: string; balance: string }>(
+      openingsWithEntries(mapping, { above, size }),
+    );
+    above = rows.at(-1)?.walletId;
+    const listed = new Map(rows.map(({ walletId, balance }) => [walletId, balance]));
+    for (const row of await compare(session, mapping, [...listed.keys()])) {
+      const decided = decideOpening(row, listed.get(row.walletId ?? '') ?? null, rules);
+      if (!('code' in decided) || decided.code !== 'settled') plan.add(decided);
+    }
+  } while (above !== undefined && options.signal?.aborted !== true);
 }
 
 /** What an INSERT into the ledger has to bring. */

@@ -9,6 +9,7 @@ import { isRetryable, toTrueupError } from '../postgres/failures.js';
 import type { Investigator } from './evidence.js';
 import type { Failpoint } from './failpoints.js';
 import { byHalves } from './halves.js';
+import { refuseUnseenOpenings } from './known-openings.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
 import { heldBack, type CriticalWallet, type Tiers } from './tiers.js';
@@ -134,6 +135,7 @@ export async function repairHeld(
   options: Omit<RepairOptions, 'onLocked'>,
 ): Promise<Pick<RepairOutcome, 'found' | 'critical'>> {
   const { investigator, runId, tiers } = options;
+  await refuseUnseenOpenings(session, mapping);
   const ledger = await investigator.ledger(session, runId);
   const usual = fallbackCause(ledger);
   const record = { runId, cause: usual, reviewOver: tiers?.reviewOver };

@@ -65,6 +65,20 @@ export function planInstallation(
   };
 }
 
+/**
+ * Writes down which wallets hold coins and have no entry, before their first entry makes them look like
+ * wallets with a wrong balance. It reads wallets and ledger, so it runs before anything is locked.
+ */
+export function recordOpenings({ ledger, wallet }: ResolvedMapping): string {
+  const id = `w.${wallet.id.quoted}`;
+  return `INSERT INTO trueup.opening_balances AS o (ledger, wallet_id, balance)
+SELECT ${quoteLiteral(ledger.table.quoted)}, ${id}::text, w.${wallet.balance.quoted}
+  FROM ${wallet.table.quoted} AS w
+ WHERE w.${wallet.balance.quoted} <> 0
+   AND NOT EXISTS (SELECT FROM ${ledger.table.quoted} AS e WHERE e.${ledger.wallet.quoted} = ${id})
+    ON CONFLICT (ledger, wallet_id) DO UPDATE SET balance = excluded.balance, recorded_at = clock_timestamp()`;
+}
+
 /** Takes every trigger and every function of a ledger away, and writes that down where it can be. */
 export function planRemoval(situation: Situation, recordsExist: boolean): Change {
   const { mapping, found } = situation;

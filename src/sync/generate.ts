@@ -51,6 +51,7 @@ export function generateSync(mapping: ResolvedMapping, mode: SyncMode = {}): Syn
       `CREATE OR REPLACE FUNCTION ${functionName}() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS ${quoteLiteral(body)}`,
+      `ALTER FUNCTION ${functionName}() OWNER TO CURRENT_USER`,
       `REVOKE ALL ON FUNCTION ${functionName}() FROM PUBLIC`,
       `COMMENT ON FUNCTION ${functionName}() IS ${quoteLiteral(`Trueup: keeps the caches of ${ledger}`)}`,
     ],

@@ -9,8 +9,9 @@ import {
   type TransactionOptions,
 } from '../postgres/database.js';
 import { sqlStateOf } from '../postgres/failures.js';
-import { planInstallation, planRemoval, type Change } from './generate-plan.js';
+import { planInstallation, planRemoval, recordOpenings, type Change } from './generate-plan.js';
 import { wantedOf, type InstallOptions, type Wanted } from './options.js';
+import { refuseSharedCaches } from './others.js';
 import * as statements from './statements.js';
 import { expectedTriggers, readTriggers, tablesOf } from './triggers.js';
 
@@ -37,8 +38,8 @@ export interface SyncChange {
  * Installs the triggers of a mapping, or makes them what the options say, in one transaction. From its
  * commit on, every entry is followed; what was wrong before is for reconcile to repair.
  *
- * @throws TrueupError `mapping_mismatch` (a profile with two wallets), `invalid_argument`,
- *   `permission_denied`, `tables_busy`
+ * @throws TrueupError `mapping_mismatch` (a profile with two wallets, or caches that another installed
+ *   ledger decides), `invalid_argument`, `permission_denied`, `tables_busy`
  */
 export async function installSync(
   database: Database,
@@ -47,6 +48,10 @@ export async function installSync(
   options: InstallOptions = {},
 ): Promise<SyncChange> {
   const wanted = wantedOf(mapping, options);
+  // Before the transaction, whose search_path finds no table of an application by its name alone.
+  await refuseSharedCaches(database, mapping);
+  await refuseSharedProfiles(database, mapping);
+  await database.query({ text: recordOpenings(mapping) });
   return change(database, mapping, async (session, attempt) => {
     await session.query(statements.lockInstallations);
     return install(session, mapping, { source, wanted, attempt });
@@ -61,6 +66,7 @@ export async function installSyncOnce(
 ): Promise<void> {
   if (await wasEverInstalled(database, mapping)) return;
   const wanted = wantedOf(mapping, {});
+  await refuseSharedCaches(database, mapping);
   await change(database, mapping, async (session, attempt) => {
     await session.query(statements.lockInstallations);
     if (await wasEverInstalled(session, mapping)) return { now: wanted, before: wanted };
@@ -86,7 +92,8 @@ export function removeSync(database: Database, mapping: ResolvedMapping): Promis
 /**
  * The SQL that {@link installSync} would run now, to the letter, or {@link removeSync}. It only reads.
  *
- * @throws TrueupError `mapping_mismatch` (a profile with two wallets), `invalid_argument`
+ * @throws TrueupError `mapping_mismatch` (a profile with two wallets, or caches that another installed
+ *   ledger decides), `invalid_argument`
  */
 export async function planSync(
   database: Database,
@@ -96,11 +103,13 @@ export async function planSync(
 ): Promise<string> {
   const wanted = options === 'remove' ? undefined : wantedOf(mapping, options);
   const work = async (session: Queryable): Promise<string> => {
+    if (wanted !== undefined) await refuseSharedCaches(session, mapping);
     const planned =
       wanted === undefined
         ? await removal(session, mapping, 0)
         : await installation(session, mapping, { source, wanted, attempt: 0 });
     return script([
+      ...(wanted === undefined ? [] : [recordOpenings(mapping)]),
       beginning(CHANGING),
       statements.lockInstallations.text,
       ...planned.before,
@@ -181,9 +190,9 @@ async function busy(
   );
   return new TrueupError(
     'tables_busy',
-    `somebody writes to the tables of ${mapping.ledger.table.quoted} in transactions that do not end, so nothing was changed` +
+    `the tables of ${mapping.ledger.table.quoted} were written to at every attempt, so nothing was changed` +
       (told.length === 0 ? '' : `; they are held by ${told.join(', ')}`),
-    { hint: 'Try again when that transaction has ended, or at a quieter time.', cause },
+    { hint: 'Try again when those transactions have ended, or at a quieter time.', cause },
   );
 }
 

@@ -1,3 +1,5 @@
+import type { ResolvedMapping } from '../mapping/model.js';
+import type { Mapping } from '../mapping/schema.js';
 import type { Statement } from '../postgres/database.js';
 import type { Guard } from './options.js';
 
@@ -20,6 +22,42 @@ export function installationOf(ledger: string): Statement {
     text: `SELECT guard, protected, deferred, removed_at IS NOT NULL AS removed, triggers
              FROM trueup.sync_installations WHERE ledger = $1`,
     values: [ledger],
+  };
+}
+
+/** Whether the records of installations are in this database, and may be read. */
+export const installationsReadable: Statement = {
+  text: `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = 'trueup' AND c.relname = 'sync_installations'`,
+};
+
+export interface OtherInstallationRow {
+  /** Schema-qualified and quoted. */
+  readonly ledger: string;
+  readonly mapping: Mapping;
+}
+
+/** What is installed on other ledgers, as long as a trigger of it stands. */
+export function otherInstallations(ledger: string, ledgerOid: string): Statement {
+  return {
+    text: `SELECT i.ledger, i.mapping FROM trueup.sync_installations i
+            WHERE i.ledger <> $1 AND i.removed_at IS NULL
+              AND EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+                            JOIN pg_namespace n ON n.oid = p.pronamespace
+                           WHERE n.nspname = 'trueup' AND i.function_name = format('trueup."%s"', p.proname)
+                             AND t.tgrelid <> $2::oid)
+            ORDER BY i.ledger`,
+    values: [ledger, ledgerOid],
+  };
+}
+
+/** Whether any of these functions is in the schema `trueup`: every trigger of a sync has one. */
+export function functionsExist(names: readonly string[]): Statement {
+  return {
+    text: `SELECT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                         WHERE n.nspname = 'trueup' AND p.proname = ANY ($1::name[])) AS exist`,
+    values: [names],
   };
 }
 
@@ -129,6 +167,18 @@ export function backlog(ledger: string): Statement {
                     WHERE ledger = $1 AND healed_at IS NULL)::text AS activity
              FROM trueup.profile_marks AS m WHERE m.ledger = $1`,
     values: [ledger],
+  };
+}
+
+/** How many wallets hold coins from before the installation for which the ledger has no entry yet. */
+export function openingBalances({ ledger, wallet }: ResolvedMapping): Statement {
+  return {
+    text: `SELECT count(*)::text AS wallets FROM trueup.opening_balances AS o
+             JOIN ${wallet.table.quoted} AS w ON w.${wallet.id.quoted} = o.wallet_id::${wallet.id.baseType}
+            WHERE o.ledger = $1 AND w.${wallet.balance.quoted} = o.balance +
+                  (SELECT coalesce(sum(e.${ledger.amount.quoted}), 0) FROM ${ledger.table.quoted} AS e
+                    WHERE e.${ledger.wallet.quoted} = w.${wallet.id.quoted})`,
+    values: [ledger.table.quoted],
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
 import { recordsExist, standing } from './install.js';
+import { functionNames } from './names.js';
 import { installCommand, type Guard } from './options.js';
 import * as statements from './statements.js';
 import {
@@ -46,6 +47,8 @@ export interface SyncStatus {
    * member"). Checked at the commit they do neither.
    */
   readonly immediateForeignKeys: readonly ImmediateForeignKey[];
+  /** Wallets that hold coins from before the installation, for which the ledger has no entry. */
+  readonly withoutHistory: number;
   /** The command that makes the triggers what was asked for. */
   readonly remedy: string;
 }
@@ -69,6 +72,9 @@ export async function syncStatus(
   const [backlog] = mapping.marksKept
     ? await session.query<statements.BacklogRow>(statements.backlog(ledger.quoted))
     : [];
+  const [openings] = mapping.openingsKept
+    ? await session.query<{ wallets: string }>(statements.openingBalances(mapping))
+    : [];
   const immediateForeignKeys = await session.query<ImmediateForeignKey>(
     statements.immediateForeignKeys(ledger.oid, mapping.wallet.table.oid),
   );
@@ -82,8 +88,21 @@ export async function syncStatus(
     waitingMarks: Number(backlog?.marks ?? 0),
     oldestMark: backlog?.oldestMark ?? null,
     waitingActivity: Number(backlog?.activity ?? 0),
+    withoutHistory: Number(openings?.wallets ?? 0),
     immediateForeignKeys,
   };
+}
+
+/**
+ * Whether there is anything to remove: a function of the sync, without which it has no trigger, or (as far
+ * as this role may read it) a record that it stands.
+ */
+export async function hasSync(session: Queryable, mapping: ResolvedMapping): Promise<boolean> {
+  const names = functionNames(mapping.ledger.table.quoted);
+  const [row] = await session.query<{ exist: boolean }>(statements.functionsExist(names));
+  if (row?.exist === true) return true;
+  const [records] = await session.query<{ readable: boolean }>(statements.installationsReadable);
+  return records?.readable === true && (await standing(session, mapping)) !== null;
 }
 
 /**

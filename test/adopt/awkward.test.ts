@@ -172,12 +172,11 @@ test('a partitioned ledger is one table, and its id is a part of the key', async
   );
 });
 
-test('a generated balance is no cache: the column that somebody keeps is', async () => {
+test('a generated column that is optional is left out, with the reason', async () => {
   const { mapping, ...found } = await proposed(
     db,
     `
     CREATE TABLE wallet (id int PRIMARY KEY, coins bigint NOT NULL DEFAULT 0, held bigint NOT NULL DEFAULT 0,
-      balance bigint GENERATED ALWAYS AS (coins + held) STORED,
       updated_at timestamp GENERATED ALWAYS AS (timestamp '2025-01-01') STORED);
     CREATE TABLE entry (id int PRIMARY KEY, wallet_id int REFERENCES wallet, amount bigint, reason text);`,
   );

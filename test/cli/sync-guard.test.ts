@@ -36,6 +36,22 @@ describe('trueup sync', () => {
     expect((await trueup('sync status')).status).toBe(2);
   });
 
+  test('remove creates nothing where nothing is, and says so, to a reader as well', async () => {
+    const role = await db.role();
+    await db.run(`GRANT USAGE ON SCHEMA app TO ${role.name};
+      GRANT SELECT ON ALL TABLES IN SCHEMA app TO ${role.name}`);
+    const answer = { status: 0, stdout: 'sync of "app"."ledger" was not installed\n' };
+    const asReader = (): Promise<CliRun> =>
+      runTrueup(['sync', 'remove'], { databaseUrl: role.url, cwd });
+    expect(await asReader()).toMatchObject(answer);
+    expect(await trueup('sync remove')).toMatchObject(answer);
+    expect(await db.value(`SELECT to_regnamespace('trueup')::text`)).toBeNull();
+    await trueup('sync install');
+    expect((await trueup('sync remove')).stdout).toContain('is removed');
+    expect(await trueup('sync remove')).toMatchObject(answer);
+    expect(await asReader()).toMatchObject(answer);
+  });
+
   test('install tells what stands, and what no longer does', async () => {
     const first = await trueup('sync install --guard record --protect');
     expect(first.stderr).toContain('guard: record; the ledger is append-only\n');

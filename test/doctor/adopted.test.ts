@@ -89,6 +89,15 @@ describe('adopted tables with their triggers', () => {
        CREATE TRIGGER round BEFORE UPDATE ON app.profile FOR EACH ROW EXECUTE FUNCTION app.round()`,
     ],
     [
+      'the application sets what the wallet holds, after a comment',
+      'foreign_trigger',
+      'warning',
+      'trigger seven of app.wallet',
+      `CREATE FUNCTION app.seven() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN IF true THEN /* lucky */ NEW . balance := 7; END IF; RETURN NEW; END';
+       CREATE TRIGGER seven BEFORE UPDATE ON app.wallet FOR EACH ROW EXECUTE FUNCTION app.seven()`,
+    ],
+    [
       'a rule swallows entries',
       'rule',
       'warning',

@@ -149,6 +149,34 @@ describe('the owner of the triggers', () => {
   });
 });
 
+describe('the owner of the triggers, given back', () => {
+  const owner = (): Promise<string> =>
+    db.value(
+      `SELECT proowner::regrole::text FROM pg_proc WHERE proname LIKE 'sync\\_%' AND pronamespace = 'trueup'::regnamespace`,
+    );
+  const giveAway = async (to: string): Promise<void> =>
+    db.run(`DO $$ BEGIN EXECUTE (SELECT format('ALTER FUNCTION %s OWNER TO ${to}', oid::regprocedure) FROM pg_proc
+              WHERE proname LIKE 'sync\\_%' AND pronamespace = 'trueup'::regnamespace); END $$`);
+
+  test('doctor names the owner of the ledger, and installing again sets it right', async () => {
+    await install();
+    const before = await owner();
+    const role = await db.role();
+    await giveAway(role.name);
+    const lines = await linesOf(patient, 'sync_owner');
+    expect(new Set(lines.map(({ remedy }) => remedy))).toEqual(
+      new Set([expect.stringMatching(/^ALTER FUNCTION trueup\.sync_\w+\(\) OWNER TO \S+$/)]),
+    );
+    await apply(patient, lines[0]?.remedy ?? null);
+    expect(await owner()).toBe(before);
+    await giveAway(role.name);
+    await install();
+    expect(await owner()).toBe(before);
+    await insert(5);
+    expect(await caches(db, economy)).toEqual(await truth(db, economy));
+  });
+});
+
 describe('the setting by which triggers are passed', () => {
   test('a role that may set it by itself is told', async () => {
     const role = await db.role();

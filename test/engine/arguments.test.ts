@@ -65,6 +65,7 @@ const ELSEWHERE = [
   ...['doctor', 'findOpeningBalances', 'planSync', 'installSync', 'backfillActivity'], // below
   ...['alerts', 'deliverAlerts', 'operate'], // below
   ...['circulation', 'spendingLimits', 'expireHolds', 'removeSync', 'syncStatus', 'carry'],
+  'hasSync',
   ...['status', 'metrics'], // test/operations/status.test.ts
   'wakeCarrier',
   ...['endOperations', 'workFailed', 'raising', 'tellAlert', 'reviver'],

@@ -169,6 +169,7 @@ const READS: readonly (readonly [string, Call])[] = [
   ['metrics', (trueup) => trueup.metrics()],
   ['runs', (trueup) => trueup.runs()],
   ['alerts', (trueup) => trueup.alerts()],
+  ['hasSync', (trueup) => trueup.hasSync()],
   ['reconcile, dry', (trueup) => trueup.reconcile({ all: true, dryRun: true })],
 ];
 

@@ -99,7 +99,8 @@ async function install(options: InstallCommandOptions): Promise<ExitStatus> {
     print(`sync of ${trueup.mapping.ledger.table.quoted} is installed${how}`);
     if (deferred) say('profiles are carried by an open Trueup, such as: trueup sync heal --watch');
     for (const line of changeLines(change)) say(line);
-    const { immediateForeignKeys } = await trueup.syncStatus();
+    const { immediateForeignKeys, withoutHistory } = await trueup.syncStatus();
+    if (withoutHistory > 0) say(withoutHistoryLine(withoutHistory));
     for (const { name, remedy } of immediateForeignKeys) {
       say(
         `note: foreign key "${name}" is checked at every statement; entries are faster, and safe from a ` +
@@ -132,6 +133,9 @@ function changeLines({ now, before }: SyncChange): string[] {
   if (before !== null && before.guard !== now.guard) lines.push(`  it was ${before.guard} before`);
   if (before?.protect === true && !now.protect) {
     lines.push('  the ledger is no longer append-only: --protect was not given');
+  }
+  if (before?.deferred === true && !now.deferred) {
+    lines.push('  profiles are no longer deferred: --deferred was not given');
   }
   return lines;
 }
@@ -186,10 +190,15 @@ function lines(found: SyncStatus): string {
     `append-only: ${found.protected ? 'yes' : 'no'}${of('protection')}`,
     waiting,
     ...(found.deferred || found.waitingMarks > 0 ? [marksLine(found)] : []),
+    ...(found.withoutHistory === 0 ? [] : [withoutHistoryLine(found.withoutHistory)]),
     ...(found.waitingActivity === 0
       ? []
       : [`activity events waiting: ${String(found.waitingActivity)}: trueup sync heal`]),
   ].join('\n');
+}
+
+function withoutHistoryLine(wallets: number): string {
+  return `${String(wallets)} wallets hold coins from before and have no history of them; no repair takes them away: trueup adopt --opening-balances --dry-run`;
 }
 
 function marksLine(found: SyncStatus): string {
@@ -204,11 +213,24 @@ function marksLine(found: SyncStatus): string {
 
 async function remove(options: ChangeOptions): Promise<ExitStatus> {
   if (options.plan === true) return plan(options, 'remove');
+  if (!(await isThere(options))) return EXIT.ok;
   const trueup = await openTrueup({ ...toTrueupOptions(options), healer: false });
   try {
     await trueup.removeSync();
     print(`sync of ${trueup.mapping.ledger.table.quoted} is removed`);
     return EXIT.ok;
+  } finally {
+    await trueup.close();
+  }
+}
+
+/** Asked by a reader, so that a database in which there is nothing to remove gets nothing either. */
+async function isThere(options: CommonOptions): Promise<boolean> {
+  const trueup = await openTrueup({ ...toTrueupOptions(options), readOnly: true });
+  try {
+    const there = await trueup.hasSync();
+    if (!there) print(`sync of ${trueup.mapping.ledger.table.quoted} was not installed`);
+    return there;
   } finally {
     await trueup.close();
   }

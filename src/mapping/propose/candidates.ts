@@ -50,6 +50,8 @@ export class Candidates {
   readonly rejected: readonly Rejected[];
   readonly links: Links;
   readonly #wallets = new Map<string, Shape | undefined>();
+  /** By the oid of a table with balances: what looks like a ledger of it, by foreign keys. */
+  readonly #ledgersOf = new Map<string, CatalogTable[]>();
 
   constructor(catalog: Catalog) {
     this.links = new Links(catalog);
@@ -79,8 +81,9 @@ export class Candidates {
       const profile = profileShape(link, balance);
       if (profile === undefined) continue;
       const score = sum(profile.clues);
-      if (profile.fault !== undefined) {
-        rejected.push({ part: 'profile', table: profile.table, why: profile.fault, score });
+      const fault = profile.fault ?? this.#walletFault(link.target, wallet.table);
+      if (fault !== undefined) {
+        rejected.push({ part: 'profile', table: profile.table, why: fault, score });
       } else if (score < LEAST_PROFILE_SCORE) {
         const why = `too little speaks for it: ${profile.clues.map(({ text }) => text).join('; ')}`;
         rejected.push({ part: 'profile', table: profile.table, why, score });
@@ -101,6 +104,10 @@ export class Candidates {
       const clues = [...ledger.clues, ...linkClues(link)];
       const score = sum(clues) + sum(wallet.clues);
       const fault = ledger.fault ?? linkFault(link);
+      if (link.how === 'foreign key' && isHistory(ledger) && score >= LEAST_SCORE) {
+        const known = this.#ledgersOf.get(link.target.oid) ?? [];
+        this.#ledgersOf.set(link.target.oid, [...known, ledger.table]);
+      }
       if (wallet.fault !== undefined) {
         rejected.push({ part: 'wallet', table: wallet.table, why: wallet.fault, score });
       } else if (fault !== undefined) {
@@ -114,11 +121,25 @@ export class Candidates {
     rejected.push({ part: 'ledger', table: ledger.table, why, score: sum(ledger.clues) });
   }
 
+  /** Why a table cannot show what a wallet holds: it holds what the entries of another ledger say. */
+  #walletFault(table: CatalogTable, wallet: CatalogTable): string | undefined {
+    const ofWallet = this.#ledgersOf.get(wallet.oid) ?? [];
+    const own = this.#ledgersOf.get(table.oid)?.find((ledger) => !ofWallet.includes(ledger));
+    return (
+      own && `it looks like the wallet of another ledger: entries of ${own.quoted} name its rows`
+    );
+  }
+
   #wallet({ target, key }: Link): Shape | undefined {
     const memo = `${target.oid} ${key.name}`;
     if (!this.#wallets.has(memo)) this.#wallets.set(memo, walletShape(target, key));
     return this.#wallets.get(memo);
   }
+}
+
+/** Not an order, an invoice or another thing with a status, which many tables of users have beside them. */
+function isHistory({ clues }: Shape): boolean {
+  return !clues.some(({ key }) => key === 'paper' || key === 'status');
 }
 
 export function sum(clues: readonly Clue[]): number {

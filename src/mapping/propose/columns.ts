@@ -35,10 +35,14 @@ export interface Found {
   readonly rejected: readonly string[];
 }
 
-/** The column of a table that looks most like a role; of equals the first. */
+/**
+ * The column of a table that looks most like a role; of equals the first. Where the likeliest one is
+ * generated, none: what it is computed from has another meaning, such as `credit` of a balance.
+ */
 export function findColumn(table: CatalogTable, role: Role, taken: ReadonlySet<string>): Found {
   const rejected: string[] = [];
   let best: Played | undefined;
+  let computed = 0;
   for (const column of table.columns) {
     if (taken.has(column.name)) continue;
     const points = likeness(column.words, role);
@@ -47,20 +51,21 @@ export function findColumn(table: CatalogTable, role: Role, taken: ReadonlySet<s
     if (fault !== undefined) {
       // Every table has a "date" that is no timestamp; only what is nearly it is worth a word.
       if (points >= 7) rejected.push(`${column.quoted} ${fault}`);
+      if (fault === GENERATED) computed = Math.max(computed, points);
     } else if (points > (best?.points ?? 0)) {
       const because = `${column.type}, its name says ${saying(column.words, role)}`;
       best = { role: role.role, column, points, because };
     }
   }
-  return { played: best, rejected };
+  return { played: computed > (best?.points ?? 0) ? undefined : best, rejected };
 }
+
+const GENERATED = 'is a generated column, which nobody can write';
 
 function faultOf(column: CatalogColumn, role: Role): string | undefined {
   if (!column.readable) return 'cannot be read by this role';
   if (!role.kinds.includes(column.kind)) return `is ${column.type}, not ${role.kinds.join(' or ')}`;
-  if (role.written === true && column.generated) {
-    return 'is a generated column, which nobody can write';
-  }
+  if (role.written === true && column.generated) return GENERATED;
   if (role.unique === true && !column.unique && column.uniqueWhere.length === 0) {
     return 'has no unique index of its own';
   }
