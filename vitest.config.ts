@@ -7,6 +7,8 @@ export default defineConfig({
     setupFiles: ['test/support/environment.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A machine at work on other things is slow, and no reason to fail.
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     // Tests that time nothing out by themselves: two cores, so two at a time.
     maxWorkers: 2,

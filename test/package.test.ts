@@ -50,7 +50,7 @@ test('the types of every package that the library builds on', () => {
   const library = files.filter((file) => file.endsWith('.ts') && !/^(cli|bench)\b/.test(file));
   const packages = new Set(
     library.flatMap((file) =>
-      [...readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(/ from '([^'.][^':]*)'/g)].map(
+      [...readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(/ from '([^'.$][^':]*)'/g)].map(
         ([, name]) => name ?? '',
       ),
     ),

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { connect, disconnect, type Connection } from '../engine/connect.js';
-import { openTrueup, OWN_MAPPING, type Mapping, type Trueup } from '../index.js';
+import {
+  openTrueup,
+  OWN_MAPPING,
+  type Mapping,
+  type Trueup,
+  type TrueupOptions,
+} from '../index.js';
 import type { Database } from '../postgres/database.js';
 import { createBenchDatabase, dropBenchDatabase } from './databases.js';
 import type { Figure } from './report.js';
@@ -29,6 +35,8 @@ export interface BenchDatabase {
   readonly database: Database;
   /** Trueup on it, with the given mapping. */
   readonly trueup: Trueup;
+  /** How this process reaches it. */
+  readonly options: TrueupOptions;
   /** How another process reaches it. */
   readonly environment: Readonly<Record<string, string>>;
   /** A second pool, for clients with connections of their own. */
@@ -58,7 +66,8 @@ export async function withDatabase(
     await setUp(database);
     const trueup = await openTrueup({ ...place.options, config, healer: false });
     try {
-      await work({ database, trueup, environment: place.environment, pool });
+      const { options, environment } = place;
+      await work({ database, trueup, options, environment, pool });
     } finally {
       await trueup.close();
     }

@@ -1,4 +1,5 @@
 import { TrueupError } from '../core/errors.js';
+import { adopt } from './adopt.js';
 import type { Bench } from './context.js';
 import { explain } from './explain.js';
 import { incremental } from './incremental.js';
@@ -28,6 +29,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
     guard: sync.guard,
   },
   sync: { row: sync.row, bulk: sync.bulk, guard: sync.guard, deferred },
+  adopt: { propose: adopt, explain },
   post: {
     spread: post.spread,
     hot: post.hot,

@@ -140,10 +140,15 @@ export const mayRecord: Statement = {
                 AND (SELECT bool_and(has_table_privilege(c.oid, g))
                        FROM regexp_split_to_table(w.grants, ', ') AS g) AS may
            FROM (VALUES ('migrations', 'SELECT'), ('runs', 'SELECT, INSERT, UPDATE'),
-                        ('repairs', 'SELECT, INSERT'), ('sync_failures', 'SELECT, INSERT, UPDATE'),
+                        ('repairs', 'SELECT, INSERT, UPDATE'), ('sync_failures', 'SELECT, INSERT, UPDATE'),
                         ('holds', 'SELECT'), ('sync_installations', 'SELECT, UPDATE'),
                         ('sync_gaps', 'SELECT, INSERT, UPDATE'), ('cache_writes', 'SELECT'),
-                        ('profile_marks', 'SELECT, DELETE'), ('opening_balances', 'SELECT, DELETE')) AS w (name, grants)
+                        ('profile_marks', 'SELECT, DELETE'), ('opening_balances', 'SELECT, DELETE'),
+                        ('findings', 'SELECT, INSERT, UPDATE, DELETE'), ('suspects', 'SELECT, INSERT, DELETE'),
+                        ('checkpoints', 'SELECT, INSERT, UPDATE'), ('repaired_caches', 'SELECT'),
+                        ('verified_ranges', 'SELECT, INSERT, UPDATE, DELETE'), ('alerts', 'SELECT, INSERT, UPDATE'),
+                        ('alert_conditions', 'SELECT, INSERT, UPDATE, DELETE'),
+                        ('schedule_slots', 'SELECT, INSERT, UPDATE, DELETE')) AS w (name, grants)
            JOIN pg_namespace n ON n.nspname = 'trueup'
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
           ORDER BY 1`,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { runTrueup, startTrueup } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
 import { Drifted } from '../support/drifted.js';
@@ -30,6 +30,8 @@ async function waiting(flags: readonly string[] = []): Promise<{
   readonly release: () => Promise<unknown>;
 }> {
   const lock = await db.connect();
+  // A test that fails must not leave the lock to those after it.
+  onTestFinished(() => lock.query('ROLLBACK').then(() => undefined));
   await lock.query('BEGIN; SELECT FROM app.wallet WHERE id = 7 FOR UPDATE');
   const run = startTrueup([...ALL, ...flags], program);
   await expect
@@ -86,10 +88,12 @@ describe('a signal', () => {
       expect(ended.stderr).not.toMatch(STACK_TRACE);
       await release();
       await expect
-        .poll(() =>
-          db.value(
-            `SELECT count(*)::text FROM pg_stat_activity WHERE application_name = 'trueup reconcile'`,
-          ),
+        .poll(
+          () =>
+            db.value(
+              `SELECT count(*)::text FROM pg_stat_activity WHERE application_name = 'trueup reconcile'`,
+            ),
+          { timeout: 20_000 },
         )
         .toBe('0');
       const next = await runTrueup(

@@ -41,8 +41,14 @@ export interface Mechanism {
 
 /** The causes that a dry run names; undefined where it is refused. */
 async function causes(stage: Stage): Promise<string[] | undefined> {
+  const found = await unlessRefused(drift(stage));
+  return found && [...new Set(found.map(({ cause }) => `\`${cause}\``))];
+}
+
+/** undefined: the role may not see every row, and is told so. */
+async function unlessRefused<Result>(work: Promise<Result>): Promise<Result | undefined> {
   try {
-    return [...new Set((await drift(stage)).map(({ cause }) => `\`${cause}\``))];
+    return await work;
   } catch (error) {
     if (error instanceof TrueupError && error.code === 'permission_denied') return undefined;
     throw error;
@@ -83,8 +89,9 @@ export const MECHANISMS: readonly Mechanism[] = [
     name: 'sync status',
     setting: 'adopted tables',
     says: async ({ trueup }: Stage): Promise<string> => {
-      const { state, waitingFailures } = await trueup.syncStatus();
-      return state !== 'installed' || waitingFailures > 0 ? 'tells' : '';
+      const status = await unlessRefused(trueup.syncStatus());
+      if (status === undefined) return 'refuses';
+      return status.state !== 'installed' || status.waitingFailures > 0 ? 'tells' : '';
     },
   },
   {

@@ -16,7 +16,7 @@ export function addBench(program: Command, setStatus: (status: ExitStatus) => vo
   program
     .command('bench')
     .description('figures beside their baselines, on a database of its own')
-    .argument('<group>', 'reconcile, sync or post')
+    .argument('<group>', 'adopt, reconcile, sync or post')
     .option('--scenario <name>', 'only this one')
     .option('--seconds <n>', 'length of each timed round', positiveInteger, 4)
     .option('--database-url <url>', 'a server to measure on (default: DATABASE_URL, else embedded)')
