@@ -23,7 +23,11 @@ export class Pipeline<Item, End, Result> {
     this.#work = work;
   }
 
-  /** The next result, or what the source has ended with. @throws whatever the source or the work threw */
+  /**
+   * The next result, or what the source has ended with.
+   *
+   * @throws whatever the source or the work threw; an Error where it was stopped meanwhile
+   */
   async next(): Promise<{ readonly result: Result } | { readonly end: End }> {
     for (;;) {
       this.#begin();
@@ -35,6 +39,7 @@ export class Pipeline<Item, End, Result> {
         return { result };
       }
       if (this.#ended !== undefined) return this.#ended;
+      if (this.#stopped && this.#asking === undefined) throw new Error('the pipeline was stopped');
       await this.#asking;
     }
   }
