@@ -1,4 +1,3 @@
-import type { Account } from './account.js';
 import type { CacheComparison, EntryFact, Facts, Part } from './comparison.js';
 import { toUnits } from './sums.js';
 
@@ -6,7 +5,10 @@ import { toUnits } from './sums.js';
 export function writtenWithEntries(
   facts: Facts,
   part: Part,
-): { readonly whole: Account['twiceByHand']; readonly entries: readonly EntryFact[] } {
+): {
+  readonly whole: { readonly balance: boolean; readonly earnings: boolean };
+  readonly entries: readonly EntryFact[];
+} {
   const entries = new Set<EntryFact>();
   const repeats = (field: CacheComparison['field'], amount: 'amount' | 'earned'): boolean => {
     const written = facts.writes.find((one) => one.part === part && one.field === field);
