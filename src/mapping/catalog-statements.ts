@@ -27,15 +27,21 @@ export interface RelationRow {
   readonly visible: boolean;
   /** This role may read some column of it. */
   readonly readable: boolean;
+  /** This role may look into its schema. */
+  readonly usable: boolean;
   /** Row-level security keeps rows of it from this role. */
   readonly rowsHidden: boolean;
 }
+
+/** The role of this session, quoted. */
+export const role: Statement = { text: 'SELECT quote_ident(current_user) AS role' };
 
 export const relations: Statement = {
   text: `WITH ${RELATIONS}
 SELECT r.oid::text, r.nspname AS schema, r.relname AS name, r.relkind::text AS kind,
        coalesce(pg_table_is_visible(r.oid), false) AS visible,
        coalesce(has_schema_privilege(r.schema_id, 'USAGE') AND has_any_column_privilege(r.oid, 'SELECT'), false) AS readable,
+       coalesce(has_schema_privilege(r.schema_id, 'USAGE'), false) AS usable,
        coalesce(row_security_active(r.oid), false) AS "rowsHidden"
   FROM relations r`,
 };

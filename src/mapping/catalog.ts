@@ -41,6 +41,8 @@ export interface CatalogTable extends Table {
   readonly words: readonly string[];
   readonly visible: boolean;
   readonly readable: boolean;
+  /** This role may look into its schema. */
+  readonly usable: boolean;
   readonly rowsHidden: boolean;
   readonly columns: readonly CatalogColumn[];
   readonly foreignKeys: readonly CatalogForeignKey[];
@@ -82,6 +84,12 @@ export async function readCatalog(session: Queryable): Promise<Catalog> {
       };
     })
     .sort(byName);
+}
+
+/** The role that reads it, quoted. */
+export async function readingRole(session: Queryable): Promise<string> {
+  const [row] = await session.query<{ role: string }>(statements.role);
+  return row?.role ?? '';
 }
 
 /** By code points, whatever the database's collation: the same catalog, the same order. */
