@@ -11,7 +11,7 @@ import {
 import { proposalJson, proposalLines } from '../adopt-output.js';
 import { ask, processDialog, type Dialog } from '../ask.js';
 import { interruptible } from '../interrupt.js';
-import { findingLine, summaryJson, summaryLines } from '../output.js';
+import { findingLines, summaryJson, summaryLines } from '../output.js';
 import { progressView } from '../progress.js';
 import { positiveIntegerTo, withCommonOptions, type CommonOptions } from '../shared.js';
 import { refuseExisting, writeConfig } from '../write-config.js';
@@ -176,7 +176,7 @@ async function check(mapping: Mapping, options: AdoptOptions, dialog: Dialog): P
     });
     view.finish();
     if (options.json === true) dialog.print(summaryJson(summary));
-    else dialog.print([...findingLines(seen), summaryLines(summary), ...next(seen)].join('\n'));
+    else dialog.print([...shownLines(seen), summaryLines(summary), ...next(seen)].join('\n'));
     return summary.incomplete === null ? EXIT.ok : EXIT.incomplete;
   } finally {
     view.finish();
@@ -193,10 +193,10 @@ function note(seen: Seen, finding: Finding): void {
   if (cause === 'no_history' && ofWallet) seen.withoutHistory += 1;
 }
 
-function findingLines({ first, findings }: Seen): string[] {
+function shownLines({ first, findings }: Seen): string[] {
   const more = findings - first.length;
   return [
-    ...first.map(findingLine),
+    ...first.map(findingLines()),
     ...(more > 0 ? [`... and ${String(more)} more: trueup reconcile --all --dry-run`] : []),
   ];
 }
