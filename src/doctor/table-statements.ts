@@ -151,7 +151,10 @@ export const mayRecord: Statement = {
                         ('repairs', 'SELECT, INSERT'), ('sync_failures', 'SELECT, INSERT, UPDATE'),
                         ('holds', 'SELECT'), ('sync_installations', 'SELECT, UPDATE'),
                         ('sync_gaps', 'SELECT, INSERT, UPDATE'), ('cache_writes', 'SELECT'),
-                        ('profile_marks', 'SELECT, DELETE'), ('opening_balances', 'SELECT, DELETE')) AS w (name, grants)
+                        ('profile_marks', 'SELECT, DELETE'), ('opening_balances', 'SELECT, DELETE'),
+                        ('findings', 'SELECT, INSERT, UPDATE, DELETE'), ('checkpoints', 'SELECT, INSERT'),
+                        ('suspects', 'SELECT, INSERT, DELETE'),
+                        ('verified_ranges', 'SELECT, INSERT, UPDATE, DELETE')) AS w (name, grants)
            JOIN pg_namespace n ON n.nspname = 'trueup'
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
           ORDER BY 1`,

@@ -1,11 +1,12 @@
 import { TrueupError } from '../core/errors.js';
-import { readCatalog, readingRole, type Catalog } from '../mapping/catalog.js';
+import { readCatalog, type Catalog } from '../mapping/catalog.js';
 import { closedTables } from '../mapping/propose/closed.js';
 import { activityNotes } from '../mapping/propose/notes.js';
 import { propose, type Proposal, type Proposals } from '../mapping/propose/proposal.js';
 import { refuseSharedProfiles, resolveMapping } from '../mapping/resolve.js';
 import type { Queryable } from '../postgres/database.js';
-import { grantsToRead } from '../postgres/grants.js';
+import { grantsToRead } from '../postgres/grant-statements.js';
+import { roleOf } from '../postgres/role.js';
 import { connect, disconnect } from './connect.js';
 import { checkTrueupOptions, type TrueupOptions } from './options.js';
 
@@ -41,7 +42,7 @@ export async function proposeMapping(options: ProposeOptions = {}): Promise<Prop
       const catalog = await readCatalog(session);
       const found = propose(catalog);
       if (found.proposals.length === 0) {
-        throw closedToRole(catalog, await readingRole(session)) ?? nothingToAdopt(found);
+        throw (await closedToRole(session, catalog)) ?? nothingToAdopt(found);
       }
       return await confirmed(session, found, lookAtWallets);
     }, READING);
@@ -101,9 +102,13 @@ function withoutProfile(proposal: Proposal, why: string): Proposal {
 }
 
 /** The catalog tells a ledger from its columns, also where this role may not read a row of it. */
-function closedToRole(catalog: Catalog, role: string): TrueupError | undefined {
+async function closedToRole(
+  session: Queryable,
+  catalog: Catalog,
+): Promise<TrueupError | undefined> {
   const closed = closedTables(catalog);
   if (closed.length === 0) return undefined;
+  const role = await roleOf(session);
   const names = closed.map(({ quoted }) => quoted).join(', ');
   return new TrueupError(
     'permission_denied',

@@ -33,9 +33,6 @@ export interface RelationRow {
   readonly rowsHidden: boolean;
 }
 
-/** The role of this session, quoted. */
-export const role: Statement = { text: 'SELECT quote_ident(current_user) AS role' };
-
 export const relations: Statement = {
   text: `WITH ${RELATIONS}
 SELECT r.oid::text, r.nspname AS schema, r.relname AS name, r.relkind::text AS kind,

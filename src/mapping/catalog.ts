@@ -86,12 +86,6 @@ export async function readCatalog(session: Queryable): Promise<Catalog> {
     .sort(byName);
 }
 
-/** The role that reads it, quoted. */
-export async function readingRole(session: Queryable): Promise<string> {
-  const [row] = await session.query<{ role: string }>(statements.role);
-  return row?.role ?? '';
-}
-
 /** By code points, whatever the database's collation: the same catalog, the same order. */
 function byName(one: Table, other: Table): number {
   if (one.schema !== other.schema) return one.schema < other.schema ? -1 : 1;

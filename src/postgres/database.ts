@@ -105,7 +105,8 @@ export class Database implements Queryable {
     try {
       return (await this.#pool.query<Row>(toConfig(statement))).rows;
     } catch (error) {
-      throw toTrueupError(error);
+      const role = new pg.Client(this.#options.connection).user;
+      throw toTrueupError(error, { text: statement.text, role });
     }
   }
 
@@ -244,7 +245,7 @@ export class Session implements Queryable {
     try {
       return (await this.client.query<Row>(toConfig(statement))).rows;
     } catch (error) {
-      throw toTrueupError(error);
+      throw toTrueupError(error, { text: statement.text, role: this.client.user });
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Catalog, CatalogTable } from '../catalog.js';
-import type { ClosedTable } from '../../postgres/grants.js';
+import type { ClosedTable } from '../../postgres/grant-statements.js';
 import { propose } from './proposal.js';
 import { tableName } from './runners-up.js';
 
