@@ -98,7 +98,7 @@ function isHiddenByPolicies(error: unknown): boolean {
 /** What was sent when a driver call threw, and by whom. */
 export interface Sent {
   readonly text: string;
-  readonly role: string | undefined;
+  readonly role: () => string | undefined;
 }
 
 /** The right that is missing, as a GRANT where it can be known. */
@@ -106,7 +106,7 @@ function rightHint(error: unknown, sent: Sent | undefined): string {
   if (isHiddenByPolicies(error)) {
     return 'Trueup has to see every row. Give its role BYPASSRLS, or let it own the tables.';
   }
-  const { text, role } = sent ?? {};
+  const [text, role] = [sent?.text, sent?.role()];
   const grant =
     text === undefined || role === undefined
       ? undefined

@@ -13,7 +13,7 @@ import { ask, processDialog, type Dialog } from '../ask.js';
 import { interruptible } from '../interrupt.js';
 import { findingLines, summaryJson, summaryLines } from '../output.js';
 import { progressView } from '../progress.js';
-import { positiveIntegerTo, withCommonOptions, type CommonOptions } from '../shared.js';
+import { fileName, positiveIntegerTo, withCommonOptions, type CommonOptions } from '../shared.js';
 import { refuseExisting, writeConfig } from '../write-config.js';
 import { adoptOpenings, type OpeningOptions } from './adopt-opening.js';
 
@@ -45,7 +45,11 @@ export function addAdopt(program: Command, setStatus: (status: ExitStatus) => vo
   withCommonOptions(program.command('adopt'))
     .description('find the ledger, wallets and profiles of a database, and write their mapping')
     .option('--yes', 'accept the likeliest mapping without asking')
-    .option('--output <file>', 'the file to write (default: that of --config, trueup.config.json)')
+    .option(
+      '--output <file>',
+      'the file to write (default: that of --config, trueup.config.json)',
+      fileName,
+    )
     .option('--force', 'overwrite an existing file')
     .option('--no-check', 'do not compare the caches with the ledger')
     .option('--json', 'JSON Lines on stdout; asks nothing')
