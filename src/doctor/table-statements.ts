@@ -152,8 +152,9 @@ export const mayRecord: Statement = {
                         ('holds', 'SELECT'), ('sync_installations', 'SELECT, UPDATE'),
                         ('sync_gaps', 'SELECT, INSERT, UPDATE'), ('cache_writes', 'SELECT'),
                         ('profile_marks', 'SELECT, DELETE'), ('opening_balances', 'SELECT, DELETE'),
-                        ('findings', 'SELECT, INSERT, UPDATE, DELETE'), ('checkpoints', 'SELECT, INSERT'),
+                        ('findings', 'SELECT, INSERT, UPDATE, DELETE'), ('checkpoints', 'SELECT, INSERT, UPDATE'),
                         ('suspects', 'SELECT, INSERT, DELETE'),
+                        ('alerts', 'SELECT, INSERT, UPDATE'), ('alert_conditions', 'SELECT, INSERT, UPDATE, DELETE'),
                         ('verified_ranges', 'SELECT, INSERT, UPDATE, DELETE')) AS w (name, grants)
            JOIN pg_namespace n ON n.nspname = 'trueup'
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
