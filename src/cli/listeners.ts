@@ -1,7 +1,7 @@
 import type { ReconcileOptions } from '../index.js';
 import {
   findingJson,
-  findingLine,
+  findingLines,
   problemJson,
   problemLine,
   waitingLines,
@@ -20,6 +20,7 @@ export function listeners(
   how: { readonly json: boolean; readonly quiet: boolean },
 ): Listeners {
   const { json, quiet } = how;
+  const findingLine = findingLines();
   const waitingLine = waitingLines();
   return {
     onFinding: (finding) => {

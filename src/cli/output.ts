@@ -1,6 +1,6 @@
 import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
-import { causePhrase, FIELD_NAMES } from '../core/phrases.js';
+import { causePhrase, FIELD_NAMES, UNKNOWN_ADVICE } from '../core/phrases.js';
 import { shellWord } from '../operations/words.js';
 import type {
   ReconcilePause,
@@ -18,14 +18,25 @@ export function findingLine(finding: Finding): string {
   const phrase = causePhrase(finding);
   const note =
     finding.state === 'review'
-      ? `${phrase === '' ? '' : `${phrase}: `}waits for approval`
+      ? `${phrase}: waits for approval`
       : finding.repaired || !isLeftAlone(finding)
         ? phrase
         : `${phrase}: not repaired`;
   return (
     `${whose(finding)}  ${finding.part} ${field} ${change}` +
-    `${finding.repaired ? '  repaired' : ''}${note === '' ? '' : `  (${note})`}`
+    `${finding.repaired ? '  repaired' : ''}  (${note})`
   );
+}
+
+/** The same, one after the other; below the first whose cause is unknown stands what to do. */
+export function findingLines(): (finding: Finding) => string {
+  let advised = false;
+  return (finding) => {
+    const line = findingLine(finding);
+    if (advised || finding.cause !== 'unknown') return line;
+    advised = true;
+    return `${line}\n  ${UNKNOWN_ADVICE}`;
+  };
 }
 
 /** No run repairs these: there is no right value, or it is not a cache. */

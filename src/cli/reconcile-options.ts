@@ -12,6 +12,7 @@ import { withAlertOptions, type AlertOptions } from './alert-options.js';
 import { duration } from './durations.js';
 import {
   collect,
+  fileName,
   positiveInteger,
   positiveIntegerTo,
   wholeNumber,
@@ -137,10 +138,11 @@ function withFileFlags(command: Command): Command {
       'write a report of the run: .html, a page for people; .csv or .json, every finding',
       reportFile,
     )
-    .option('--plan <file>', 'write what would be repaired; implies --dry-run')
+    .option('--plan <file>', 'write what would be repaired; implies --dry-run', fileName)
     .option(
       '--apply <file>',
       'repair what a plan says, wallet by wallet, where it is exactly as planned',
+      fileName,
     );
 }
 

@@ -10,12 +10,22 @@ export interface CommonOptions {
 /** Adds them to a command. */
 export function withCommonOptions(command: Command): Command {
   return command
-    .option('--config <file>', 'the mapping file (default: trueup.config.json, else own tables)')
+    .option(
+      '--config <file>',
+      'the mapping file (default: trueup.config.json, else own tables)',
+      fileName,
+    )
     .option('--database-url <url>', 'PostgreSQL 15 to 18 (default: DATABASE_URL, else embedded)');
 }
 
 export function toTrueupOptions(options: CommonOptions): TrueupOptions {
   return { config: options.config, databaseUrl: options.databaseUrl };
+}
+
+/** Reads the name of a file: an empty one comes from a variable that is not set, and means no file. */
+export function fileName(text: string): string {
+  if (text.trim() !== '') return text;
+  throw new InvalidArgumentError('It is empty: give the name of a file.');
 }
 
 /** Reads a whole number from 1 up. */

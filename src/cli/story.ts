@@ -1,4 +1,4 @@
-import { causePhrase, FIELD_NAMES, moment } from '../core/phrases.js';
+import { causePhrase, FIELD_NAMES, moment, UNKNOWN_ADVICE } from '../core/phrases.js';
 import type { BalanceStory, WalletStory } from '../index.js';
 
 /** How the story of a balance reads. Text out, nothing is printed here. */
@@ -127,8 +127,7 @@ function verdictLines({ findings }: WalletStory): string[] {
   if (findings.length === 0) return ['  everything agrees with the ledger'];
   const stories = new Map<string, string[]>();
   for (const finding of findings) {
-    const phrase = causePhrase(finding);
-    const why = `${phrase === '' ? 'nothing on record explains it' : phrase} [${finding.cause}]`;
+    const why = `${causePhrase(finding)}${finding.cause === 'unknown' ? `. ${UNKNOWN_ADVICE}` : ` [${finding.cause}]`}`;
     stories.set(why, [...(stories.get(why) ?? []), remedyLine(finding)]);
   }
   return [...stories].flatMap(([why, lines]) => [`  why: ${why}`, ...lines]);

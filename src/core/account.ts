@@ -8,14 +8,17 @@ import type {
   Part,
   WindowFact,
 } from './comparison.js';
+import { writtenWithEntries } from './by-hand.js';
+import { historyOf, recentOf } from './candidates.js';
 import {
-  History,
   isExactly,
   isNothing,
   less,
   negated,
   sumOf,
   toUnits,
+  withoutNothing,
+  type History,
   type Lack,
   type Sum,
 } from './sums.js';
@@ -76,6 +79,12 @@ export class Inquiry {
     return isNothing(wallet) || isNothing(profile) || agree(wallet, profile);
   }
 
+  /** Whether they can be at least for some of the caches: each lacks the same in both parts, or in one. */
+  get mayConcernEntries(): boolean {
+    const { wallet, profile } = this.#lacks;
+    return areAlike(wallet.balance, profile.balance) && areAlike(wallet.earnings, profile.earnings);
+  }
+
   /**
    * Looks for the fewest things on record that together are exactly what a part lacks. Writes by hand
    * and waiting failures did happen, so they are always counted in.
@@ -99,12 +108,35 @@ export class Inquiry {
     const edits = editsOf(this.#facts);
     const edit = edits.find(({ sum }) => isExactly(lacking, sum));
     if (edit !== undefined) return [edit];
-    if (!this.concernsEntries) return undefined;
+    if (!this.concernsEntries) return this.#onceMore(lacking);
     const one = this.#fromEntries(part, lacking);
     if (one !== undefined) return [one];
     for (const first of edits) {
       const second = this.#fromEntries(part, less(lacking, first.sum));
       if (second !== undefined) return [first, second];
+    }
+    return this.#onceMore(lacking);
+  }
+
+  /**
+   * Entries that somebody else adds to some of the caches, such as a trigger of the application that
+   * knows of balances and not of earnings. What the sync does moves both, so this is only asked where
+   * that explains nothing, and only of entries made since the caches were last right.
+   */
+  #onceMore(lacking: Lack): readonly Contribution[] | undefined {
+    if (!this.mayConcernEntries) return undefined;
+    const recent = recentOf(this.#row, this.#facts);
+    const wanted = negated(lacking);
+    for (const some of [wanted, withoutNothing(wanted)]) {
+      const twice = recent.addingUpTo(some);
+      const sum = sumOf(twice);
+      if (twice.length > 0 && sum !== undefined) {
+        const moved = opposite({
+          balance: some.balance === undefined ? 0n : sum.balance,
+          earnings: some.earnings === undefined ? 0n : sum.earnings,
+        });
+        return [contribution('entry_applied_twice', moved, { entries: twice })];
+      }
     }
     return undefined;
   }
@@ -129,10 +161,8 @@ export class Inquiry {
   }
 }
 
-/** The entries of a wallet that may have been missed, or applied twice. */
-function historyOf(row: Comparison, facts: Facts): History {
-  const entries = facts.entries.filter((entry) => canBeMeant(entry.createdAt, facts));
-  return new History(entries, entries.length === Number(row.entryCount));
+function areAlike(left: bigint | undefined, right: bigint | undefined): boolean {
+  return !left || !right || left === right;
 }
 
 /** Whether two parts lack the same, as far as both are known. */
@@ -195,12 +225,6 @@ function missedEntries(
     entries,
     gap,
   });
-}
-
-/** What was written before anybody followed the ledger did not go missing since. */
-function canBeMeant(createdAt: string | null, { installedAt, rightAt }: Facts): boolean {
-  if (installedAt === null || rightAt !== null) return true;
-  return createdAt !== null && createdAt >= installedAt;
 }
 
 function isIn({ lastSeenAt, endedAt }: GapFact, { createdAt }: EntryFact): boolean {
@@ -266,29 +290,4 @@ function contribution(
   details: Partial<Pick<Contribution, 'entries' | 'gap' | 'window'>> = {},
 ): Contribution {
   return { cause, sum, ...details, moves: (field) => sum[field] !== 0n };
-}
-
-/** Whether the recorded writes repeat what entries of the same transaction have said. */
-function writtenWithEntries(
-  facts: Facts,
-  part: Part,
-): { readonly whole: Account['twiceByHand']; readonly entries: readonly EntryFact[] } {
-  const entries = new Set<EntryFact>();
-  const repeats = (field: CacheComparison['field'], amount: 'amount' | 'earned'): boolean => {
-    const written = facts.writes.find((one) => one.part === part && one.field === field);
-    return [...(written?.last ?? [undefined])].every((write) => {
-      const [from, to] = [toUnits(write?.oldValue ?? ''), toUnits(write?.newValue ?? '')];
-      if (from === undefined || to === undefined) return false;
-      const entry = facts.entries.find(
-        (one) => one.transaction === write?.transaction && toUnits(one[amount]) === to - from,
-      );
-      if (entry !== undefined) entries.add(entry);
-      return entry !== undefined;
-    });
-  };
-  const whole = {
-    balance: repeats('balance', 'amount'),
-    earnings: repeats('lifetimeEarnings', 'earned'),
-  };
-  return { whole, entries: [...entries] };
 }

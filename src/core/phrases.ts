@@ -14,13 +14,17 @@ export const FIELD_NAMES: Readonly<Record<Field, string>> = {
 
 /** A cause without its evidence: `entries were missed`. */
 export function causeWords(cause: Cause): string {
-  const words = phrase(cause, {});
-  return words === '' ? cause : words;
+  return phrase(cause, {});
 }
+
+/** What to do about findings that nothing on record explains. */
+export const UNKNOWN_ADVICE =
+  'Nothing on record explains it: run trueup doctor, which finds what passes the sync by, and ' +
+  'trueup sync install --guard record, which writes down who changes a cache from then on.';
 
 /**
  * A cause and the most telling piece of its evidence.
- * `direct write by django (gunicorn), 2026-01-31 12:00:05`; empty where nothing is known.
+ * `direct write by django (gunicorn), 2026-01-31 12:00:05`, `cause unknown`.
  */
 export function causePhrase({ cause, evidence }: Pick<Finding, 'cause' | 'evidence'>): string {
   const others = (evidence.also ?? []).map((other) => other.replaceAll('_', ' '));
@@ -32,7 +36,7 @@ export function causePhrase({ cause, evidence }: Pick<Finding, 'cause' | 'eviden
       ? []
       : [`${rest} unexplained`]),
   ];
-  return parts.filter((part) => part !== '').join('; ');
+  return parts.join('; ');
 }
 
 function phrase(cause: Finding['cause'], evidence: Evidence): string {
@@ -60,7 +64,7 @@ function phrase(cause: Finding['cause'], evidence: Evidence): string {
     case 'before_adoption':
       return `before adoption${evidence.installedAt === undefined ? '' : ` on ${day(evidence.installedAt)}`}`;
     case 'unknown':
-      return '';
+      return 'cause unknown';
   }
 }
 

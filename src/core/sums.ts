@@ -35,6 +35,14 @@ export function negated({ balance, earnings }: Lack): Lack {
   };
 }
 
+/** Only what somebody lacks indeed: of the rest nothing is asked. */
+export function withoutNothing({ balance, earnings }: Lack): Lack {
+  return {
+    ...(balance === undefined || balance === 0n ? {} : { balance }),
+    ...(earnings === undefined || earnings === 0n ? {} : { earnings }),
+  };
+}
+
 /** Whether a sum is exactly what is lacking, as far as that is known. */
 export function isExactly({ balance, earnings }: Lack, sum: Sum): boolean {
   return (

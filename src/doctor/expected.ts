@@ -26,9 +26,23 @@ export interface ExpectedTrigger {
   readonly createFunction: string;
   /** The command that puts it back as it ought to be. */
   readonly remedy: string;
-  /** It makes caches follow: without it they drift. */
-  readonly follows: boolean;
+  /** What is open without it; undefined: it makes caches follow, and without it they drift. */
+  readonly open?: string;
 }
+
+/** Why a trigger matters that does not make caches follow. */
+const OPEN = {
+  protection: 'The ledger is open to changes: entries can be edited, deleted and truncated.',
+  guard: 'Whoever writes a cache himself is neither recorded nor kept from it.',
+  number: 'Entries get no number and no running balance, and wrong ones are not refused.',
+  kept: 'Rows that the ledger relies on can be changed and deleted.',
+} as const;
+
+/** Those that migrations made, by name. */
+const SHIPPED_OPEN: Readonly<Record<string, string>> = {
+  trueup_append_only: OPEN.protection,
+  trueup_number: OPEN.number,
+};
 
 /** What puts Trueup's own functions and triggers back. */
 export const RESTORE = 'trueup migrate --restore';
@@ -66,7 +80,7 @@ function ofMapping(trigger: TriggerDefinition, remedy: string): ExpectedTrigger[
       body: trigger.body,
       createFunction: trigger.createFunction[0] ?? '',
       remedy,
-      follows: trigger.purpose === 'sync',
+      ...(trigger.purpose === 'sync' ? {} : { open: OPEN[trigger.purpose] }),
     },
   ];
 }
@@ -89,7 +103,7 @@ function shippedTriggers(): ExpectedTrigger[] {
       body: made?.body ?? '',
       createFunction: made?.create ?? '',
       remedy: RESTORE,
-      follows: false,
+      open: SHIPPED_OPEN[trigger.name] ?? OPEN.kept,
     };
   });
 }

@@ -16,6 +16,8 @@ export interface Verdict {
   readonly what: string;
   /** SQL for `psql`, several statements with `; ` between them, or a command of trueup. */
   readonly remedy: string | null;
+  /** Why it matters, where that is not what the catalogue says of the check. */
+  readonly why?: string;
 }
 
 /** One line of doctor. */
@@ -69,6 +71,11 @@ export function warning(what: string, remedy: string | null): Verdict {
 
 export function error(what: string, remedy: string | null): Verdict {
   return { level: 'error', what, remedy };
+}
+
+/** The same, with a reason of its own why it matters; undefined: that of the check. */
+export function because(why: string | undefined, verdict: Verdict): Verdict {
+  return why === undefined ? verdict : { ...verdict, why };
 }
 
 export function unknown(what: string, remedy: string | null): Verdict {

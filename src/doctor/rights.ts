@@ -1,6 +1,7 @@
 import { generateSync } from '../sync/generate.js';
 import type { Column, ResolvedMapping, Table } from '../mapping/model.js';
 import type { Queryable } from '../postgres/database.js';
+import { INSTALL } from './expected.js';
 import { error, info, ok, orOk, type Context, type Examine } from './model.js';
 import * as statements from './table-statements.js';
 import { tablesOf } from './triggers.js';
@@ -107,11 +108,21 @@ const rightToInstall: Examine = async (context) => {
   );
   const role = row?.role ?? '';
   const owners = [
-    ...(ledger === undefined || ledger.owned ? [] : [ledger.owner]),
-    ...(row === undefined || row.schemaOwner === null || row.creates ? [] : [row.schemaOwner]),
+    ...(ledger === undefined || ledger.owned
+      ? []
+      : [{ name: ledger.owner, elevated: ledger.ownerElevated }]),
+    ...(row === undefined || row.schemaOwner === null || row.creates
+      ? []
+      : [{ name: row.schemaOwner, elevated: row.schemaOwnerElevated }]),
   ];
+  // To be a member of a superuser's role is to be one: that is far more than this needs.
+  const elevated = owners.find((owner) => owner.elevated);
+  if (elevated !== undefined) {
+    const remedy = `run ${INSTALL} as role ${elevated.name}`;
+    return [info(`role ${role} may not install the triggers`, remedy)];
+  }
   const grants = [
-    ...[...new Set(owners)].map((owner) => `GRANT ${owner} TO ${role}`),
+    ...[...new Set(owners.map(({ name }) => name))].map((name) => `GRANT ${name} TO ${role}`),
     ...(row?.schemaExists === false && !row.creates
       ? [statements.grant('CREATE', `DATABASE ${row.database}`, role)]
       : []),

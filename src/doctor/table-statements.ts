@@ -2,6 +2,11 @@ import type { Statement } from '../postgres/database.js';
 
 /** Statements about the tables of a mapping, their indexes, and who may do what with them. */
 
+/** Whether a role is a superuser, or may become one: nobody is made a member of such a role. */
+function isElevated(role: string): string {
+  return `EXISTS (SELECT FROM pg_roles s WHERE s.rolsuper AND pg_has_role(${role}, s.oid, 'MEMBER'))`;
+}
+
 export interface TableRow {
   readonly oid: string;
   readonly table: string;
@@ -11,6 +16,8 @@ export interface TableRow {
   /** Policies hide rows from the role of this session. */
   readonly policies: boolean;
   readonly owner: string;
+  /** The owner is a superuser, or may become one. */
+  readonly ownerElevated: boolean;
   /** This role is, or may act as, the owner. */
   readonly owned: boolean;
   readonly readable: boolean;
@@ -24,6 +31,7 @@ export function tables(oids: readonly string[]): Statement {
                   coalesce((SELECT option_value::boolean FROM pg_options_to_table(c.reloptions)
                              WHERE option_name = 'autovacuum_enabled'), true) AS autovacuum,
                   row_security_active(c.oid) AS policies, format('%I', r.rolname) AS owner,
+                  ${isElevated('r.oid')} AS "ownerElevated",
                   pg_has_role(c.relowner, 'USAGE') AS owned,
                   has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
                   format('%I', n.nspname) AS schema
@@ -161,12 +169,15 @@ export interface InstallRightRow {
   readonly role: string;
   readonly database: string;
   readonly schemaOwner: string | null;
+  /** That owner is a superuser, or may become one. */
+  readonly schemaOwnerElevated: boolean;
 }
 
 export const mayInstall: Statement = {
   text: `SELECT n.oid IS NOT NULL AS "schemaExists", format('%I', current_user) AS role,
                 format('%I', current_database()) AS database,
                 (SELECT format('%I', rolname) FROM pg_roles WHERE oid = n.nspowner) AS "schemaOwner",
+                n.oid IS NOT NULL AND ${isElevated('n.nspowner')} AS "schemaOwnerElevated",
                 CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE')
                      ELSE pg_has_role(n.nspowner, 'USAGE') END AS creates
            FROM (SELECT 1) AS one LEFT JOIN pg_namespace n ON n.nspname = 'trueup'`,

@@ -2,6 +2,7 @@ import { rightsOf, shapeOf } from './definition.js';
 import { createOn, INSTALL, RESTORE, type ExpectedTrigger } from './expected.js';
 import { readShipped } from '../postgres/shipped.js';
 import {
+  because,
   error,
   info,
   ok,
@@ -39,7 +40,9 @@ const present: Examine = async (context) => {
   return orOk(
     all
       .filter(({ found }) => found.enabled === null)
-      .map(({ wanted }) => error(`${nameOf(wanted)} is missing`, wanted.remedy)),
+      .map(({ wanted }) =>
+        because(wanted.open, error(`${nameOf(wanted)} is missing`, wanted.remedy)),
+      ),
     `all ${String(all.length)} triggers are there`,
   );
 };
@@ -52,9 +55,14 @@ const enabled: Examine = async (context) => {
   );
   return orOk(
     [
-      ...off.map(({ wanted }) => error(`${nameOf(wanted)} is disabled`, wanted.remedy)),
+      ...off.map(({ wanted }) =>
+        because(wanted.open, error(`${nameOf(wanted)} is disabled`, wanted.remedy)),
+      ),
       ...replica.map(({ wanted }) =>
-        error(`${nameOf(wanted)} fires only in sessions of replication`, wanted.remedy),
+        because(
+          wanted.open,
+          error(`${nameOf(wanted)} fires only in sessions of replication`, wanted.remedy),
+        ),
       ),
       ...keys.map(({ table, keys: names, remedy }) =>
         warning(`foreign keys of ${table} are switched off: ${names}`, remedy),
@@ -93,7 +101,9 @@ const unchanged: Examine = async (context) => {
   const triggers = (await standing(context)).filter(({ found }) => found.enabled !== null);
   const problems = triggers.flatMap(({ wanted, found }) => {
     const change = changeOf(wanted, found);
-    return change === undefined ? [] : [error(`${nameOf(wanted)}: ${change}`, wanted.remedy)];
+    return change === undefined
+      ? []
+      : [because(wanted.open, error(`${nameOf(wanted)}: ${change}`, wanted.remedy))];
   });
   const bodies = new Map(
     (await session.query<statements.FunctionRow>(statements.functionsOfTrueup)).map(

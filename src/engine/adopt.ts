@@ -1,9 +1,12 @@
 import { TrueupError } from '../core/errors.js';
-import { readCatalog } from '../mapping/catalog.js';
+import { readCatalog, type Catalog } from '../mapping/catalog.js';
+import { closedTables } from '../mapping/propose/closed.js';
 import { activityNotes } from '../mapping/propose/notes.js';
 import { propose, type Proposal, type Proposals } from '../mapping/propose/proposal.js';
 import { refuseSharedProfiles, resolveMapping } from '../mapping/resolve.js';
 import type { Queryable } from '../postgres/database.js';
+import { grantsToRead } from '../postgres/grant-statements.js';
+import { roleOf } from '../postgres/role.js';
 import { connect, disconnect } from './connect.js';
 import { checkTrueupOptions, type TrueupOptions } from './options.js';
 
@@ -27,7 +30,8 @@ const READING = { readOnly: true, settings: { lock_timeout: '5s' } } as const;
  * finds there, the likeliest first. It only reads, and needs SELECT on these tables at most; the
  * database need never have seen Trueup.
  *
- * @throws TrueupError `nothing_to_adopt` where no tables fit, with what came nearest; and as
+ * @throws TrueupError `nothing_to_adopt` where no tables fit, with what came nearest;
+ *   `permission_denied` where tables would fit that this role may not read, with the GRANT; and as
  *   {@link openTrueup} does while connecting
  */
 export async function proposeMapping(options: ProposeOptions = {}): Promise<Proposals> {
@@ -35,8 +39,11 @@ export async function proposeMapping(options: ProposeOptions = {}): Promise<Prop
   const connection = await connect(checkTrueupOptions(others));
   try {
     return await connection.database.transaction(async (session) => {
-      const found = propose(await readCatalog(session));
-      if (found.proposals.length === 0) throw nothingToAdopt(found);
+      const catalog = await readCatalog(session);
+      const found = propose(catalog);
+      if (found.proposals.length === 0) {
+        throw (await closedToRole(session, catalog)) ?? nothingToAdopt(found);
+      }
       return await confirmed(session, found, lookAtWallets);
     }, READING);
   } finally {
@@ -92,6 +99,22 @@ function withoutProfile(proposal: Proposal, why: string): Proposal {
     ...proposal.notes.filter((note) => !gone.has(note)),
   ];
   return { ...proposal, mapping: { ledger, wallet: left as typeof wallet }, parts, notes };
+}
+
+/** The catalog tells a ledger from its columns, also where this role may not read a row of it. */
+async function closedToRole(
+  session: Queryable,
+  catalog: Catalog,
+): Promise<TrueupError | undefined> {
+  const closed = closedTables(catalog);
+  if (closed.length === 0) return undefined;
+  const role = await roleOf(session);
+  const names = closed.map(({ quoted }) => quoted).join(', ');
+  return new TrueupError(
+    'permission_denied',
+    `role ${role} may not read ${names}: by the catalog a ledger with wallets is there, and its rows are closed to this role`,
+    { hint: grantsToRead(closed, role) },
+  );
 }
 
 function nothingToAdopt({ runnersUp, looked }: Proposals): TrueupError {

@@ -27,6 +27,8 @@ export interface RelationRow {
   readonly visible: boolean;
   /** This role may read some column of it. */
   readonly readable: boolean;
+  /** This role may look into its schema. */
+  readonly usable: boolean;
   /** Row-level security keeps rows of it from this role. */
   readonly rowsHidden: boolean;
 }
@@ -36,6 +38,7 @@ export const relations: Statement = {
 SELECT r.oid::text, r.nspname AS schema, r.relname AS name, r.relkind::text AS kind,
        coalesce(pg_table_is_visible(r.oid), false) AS visible,
        coalesce(has_schema_privilege(r.schema_id, 'USAGE') AND has_any_column_privilege(r.oid, 'SELECT'), false) AS readable,
+       coalesce(has_schema_privilege(r.schema_id, 'USAGE'), false) AS usable,
        coalesce(row_security_active(r.oid), false) AS "rowsHidden"
   FROM relations r`,
 };

@@ -41,6 +41,8 @@ export interface CatalogTable extends Table {
   readonly words: readonly string[];
   readonly visible: boolean;
   readonly readable: boolean;
+  /** This role may look into its schema. */
+  readonly usable: boolean;
   readonly rowsHidden: boolean;
   readonly columns: readonly CatalogColumn[];
   readonly foreignKeys: readonly CatalogForeignKey[];

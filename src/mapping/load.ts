@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { z } from 'zod';
 import { TrueupError, messageOf } from '../core/errors.js';
 import type { ReasonRegistry } from '../core/reasons.js';
+import { complaints } from './complaints.js';
 import { isOwn, OWN_MAPPING } from './own.js';
 import { mappingFile, ownTablesFile, reasonsPart, type Mapping } from './schema.js';
 
@@ -64,29 +64,17 @@ function readMappingFile(file: string): LoadedMapping {
 }
 
 function parse(value: unknown, source: string): Mapping {
-  const own = ownTablesFile.safeParse(value);
+  const own = ownTablesFile.safeParse(value, { reportInput: true });
   if (own.success) return { ...OWN_MAPPING, reasons: own.data.reasons };
   const result = mappingFile.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  throw new TrueupError(
-    'config_invalid',
-    `${source} is not a mapping: ${complaints(result.error)}`,
-    {
-      hint: 'A mapping names the parts ledger, wallet and profile; README.md shows one.',
-    },
-  );
+  // Whoever names reasons alone means Trueup's own tables, and misses no part.
+  const { error } = namesReasonsAlone(value) ? own : result;
+  throw new TrueupError('config_invalid', `${source} is not a mapping: ${complaints(error)}`, {
+    hint: 'A mapping names the parts ledger, wallet and profile; README.md shows one.',
+  });
 }
 
-function complaints(error: z.ZodError): string {
-  return error.issues
-    .map((issue) => {
-      const place = issue.path.join('.');
-      if (issue.code === 'unrecognized_keys') {
-        const keys = issue.keys.map((key) => (place === '' ? key : `${place}.${key}`));
-        return `${keys.join(', ')} is not known`;
-      }
-      if (issue.code === 'invalid_type' && issue.input === undefined) return `${place} is missing`;
-      return `${place === '' ? 'it' : place}: ${issue.message}`;
-    })
-    .join('; ');
+function namesReasonsAlone(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).join() === 'reasons';
 }

@@ -54,8 +54,18 @@ export interface ColumnRow {
 }
 
 /**
- * One table with its columns, found as PostgreSQL itself would find it (`to_regclass` follows the
- * search_path for a name without a schema). The scale of numeric(p,s) stands in atttypmod: the low
+ * What a name without a schema means: the first on the search_path, but never one of Trueup's own
+ * tables. For a role called trueup, as that of the embedded server, `"$user"` puts those first, and as
+ * soon as they exist the same mapping would mean other tables than before.
+ */
+const FIRST_ON_PATH = `(
+  SELECT p.found FROM (SELECT to_regclass(quote_ident(s.name) || '.' || $1) AS found, s.place
+                         FROM unnest(current_schemas(true)) WITH ORDINALITY AS s (name, place)
+                        WHERE s.name <> 'trueup') AS p
+   WHERE p.found IS NOT NULL ORDER BY p.place LIMIT 1)`;
+
+/**
+ * One table with its columns, found as PostgreSQL itself would find it, Trueup's own tables aside. The scale of numeric(p,s) stands in atttypmod: the low
  * eleven bits, less the four bytes of its header, sign-extended since PostgreSQL 15.
  */
 export function findTable(schema: string | undefined, table: string): Statement {
@@ -65,7 +75,7 @@ export function findTable(schema: string | undefined, table: string): Statement 
 WITH RECURSIVE found AS (
   SELECT c.oid, n.nspname, c.relname, c.relkind
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.oid = to_regclass($1)
+   WHERE c.oid = ${schema === undefined ? FIRST_ON_PATH : 'to_regclass($1)'}
 ), plain_type (column_number, type_id, modifier) AS (
   SELECT a.attnum, a.atttypid, a.atttypmod
     FROM found f JOIN pg_attribute a ON a.attrelid = f.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -105,7 +105,8 @@ export class Database implements Queryable {
     try {
       return (await this.#pool.query<Row>(toConfig(statement))).rows;
     } catch (error) {
-      throw toTrueupError(error);
+      const { connection } = this.#options;
+      throw toTrueupError(error, { text: statement.text, role: () => userOf(connection) });
     }
   }
 
@@ -229,6 +230,11 @@ function rowsOf(result: unknown): readonly unknown[] {
   });
 }
 
+/** Whom the driver connects as: the URL, the environment or the system says so. */
+function userOf(connection: pg.PoolConfig): string | undefined {
+  return new pg.Client(connection).user;
+}
+
 /** One connection of the pool. */
 export class Session implements Queryable {
   readonly client: pg.PoolClient;
@@ -244,7 +250,7 @@ export class Session implements Queryable {
     try {
       return (await this.client.query<Row>(toConfig(statement))).rows;
     } catch (error) {
-      throw toTrueupError(error);
+      throw toTrueupError(error, { text: statement.text, role: () => this.client.user });
     }
   }
 }

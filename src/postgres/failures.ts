@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { TrueupError, messageOf } from '../core/errors.js';
+import { grantFor } from './grant-statements.js';
 
 /** SQLSTATEs after which the same transaction, tried again, can succeed, and why. */
 const RETRYABLE: Readonly<Record<string, string>> = {
@@ -94,16 +95,40 @@ function isHiddenByPolicies(error: unknown): boolean {
   return error instanceof Error && 'routine' in error && error.routine === 'check_enable_rls';
 }
 
-/** Turns whatever a driver call threw into a TrueupError with a stable code. */
-export function toTrueupError(error: unknown): TrueupError {
+/** What was sent when a driver call threw, and by whom. */
+export interface Sent {
+  readonly text: string;
+  readonly role: () => string | undefined;
+}
+
+/** The right that is missing, as a GRANT where it can be known. */
+function rightHint(error: unknown, sent: Sent | undefined): string {
+  if (isHiddenByPolicies(error)) {
+    return 'Trueup has to see every row. Give its role BYPASSRLS, or let it own the tables.';
+  }
+  const [text, role] = [sent?.text, sent?.role()];
+  const grant =
+    text === undefined || role === undefined
+      ? undefined
+      : grantFor({ message: messageOf(error), text, role });
+  return (
+    grant ??
+    'A dry run needs SELECT on the mapped tables; repairing and installing need more. trueup doctor tells which.'
+  );
+}
+
+/**
+ * Turns whatever a driver call threw into a TrueupError with a stable code.
+ *
+ * @param sent the statement that failed, where it is known
+ */
+export function toTrueupError(error: unknown, sent?: Sent): TrueupError {
   if (error instanceof TrueupError) return error;
   if (isConnectionFailure(error)) return unreachable(words(error), error);
   const state = sqlStateOf(error);
   if (state === '42501') {
     return new TrueupError('permission_denied', `the database refused: ${messageOf(error)}`, {
-      hint: isHiddenByPolicies(error)
-        ? 'Trueup has to see every row. Give its role BYPASSRLS, or let it own the tables.'
-        : 'A dry run needs SELECT on the mapped tables; repairing and installing need more.',
+      hint: rightHint(error, sent),
       cause: error,
     });
   }

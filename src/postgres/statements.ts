@@ -62,3 +62,6 @@ export function closeFunction(name: string): Statement {
 export function enableTrigger(table: string, trigger: string, always: boolean): Statement {
   return { text: `ALTER TABLE ${table} ENABLE ${always ? 'ALWAYS ' : ''}TRIGGER ${trigger}` };
 }
+
+/** The role of a session, quoted. */
+export const currentRole: Statement = { text: 'SELECT quote_ident(current_user) AS role' };

@@ -122,7 +122,7 @@ export class Investigator {
       const facts = found.of(row.walletId);
       const inquiry = new Inquiry(row, facts);
       if (hasRecords(row, facts)) recorded.push(row.walletId);
-      else if (inquiry.concernsEntries) inquiries.set(row.walletId, inquiry);
+      else if (inquiry.mayConcernEntries) inquiries.set(row.walletId, inquiry);
     }
     if (inquiries.size === 0) return recorded;
     const amounts = await session.query<AmountsRow>(

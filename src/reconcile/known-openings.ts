@@ -2,6 +2,8 @@ import { TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import { openingsState } from '../mapping/statements.js';
 import type { Queryable } from '../postgres/database.js';
+import { grantsOnOwn } from '../postgres/grant-statements.js';
+import { roleOf } from '../postgres/role.js';
 
 /** What a repair has to know of balances from before the installation. */
 
@@ -20,6 +22,6 @@ export async function refuseUnseenOpenings(
   throw new TrueupError(
     'permission_denied',
     'the balances from before the installation cannot be read, and a repair could take them away',
-    { hint: 'GRANT USAGE ON SCHEMA trueup and SELECT ON trueup.opening_balances to this role.' },
+    { hint: grantsOnOwn('opening_balances', await roleOf(session)) },
   );
 }

@@ -2,6 +2,8 @@ import { messageOf, TrueupError } from '../core/errors.js';
 import type { ResolvedMapping } from '../mapping/model.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { isFaultOfOneUser, isRetryable, sqlStateOf } from '../postgres/failures.js';
+import { grantsOnOwn } from '../postgres/grant-statements.js';
+import { roleOf } from '../postgres/role.js';
 import * as statements from './carry-statements.js';
 import { syncTriggerOf } from './triggers.js';
 
@@ -103,7 +105,7 @@ export async function refuseUnseenMarks(
   const trigger = await syncTriggerOf(session, mapping);
   if (trigger?.body.includes('trueup.profile_marks') !== true) return;
   throw new TrueupError('permission_denied', 'the marks of deferred profiles cannot be read', {
-    hint: 'GRANT USAGE ON SCHEMA trueup and SELECT ON trueup.profile_marks to this role.',
+    hint: grantsOnOwn('profile_marks', await roleOf(session)),
   });
 }
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { proposeMapping } from '../../src/index.js';
+import { proposeMapping, TrueupError } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
 import { against, emptyDatabase, proposed } from './support.js';
 
@@ -173,6 +173,9 @@ describe('rights', () => {
     CREATE TABLE wallet (id int PRIMARY KEY, balance int);
     CREATE TABLE entry (id int PRIMARY KEY, wallet_id int REFERENCES wallet, amount int, reason text);`;
 
+  const USAGE = 'GRANT USAGE ON SCHEMA "public" TO ROLE';
+  const SELECTS = ['"entry"', '"wallet"'].map((name) => `GRANT SELECT ON "public".${name} TO ROLE`);
+
   test('SELECT on the tables is enough', async () => {
     await db.run(TABLES);
     const role = await db.role();
@@ -189,9 +192,42 @@ describe('rights', () => {
     await db.run(
       `GRANT USAGE ON SCHEMA public TO ${role.name}; GRANT SELECT ON entry TO ${role.name}`,
     );
-    await expect(proposeMapping({ databaseUrl: role.url })).rejects.toMatchObject(
-      refusal('wallet is no wallet: this role may not read it (SELECT)'),
+    await expect(proposeMapping({ databaseUrl: role.url })).rejects.toMatchObject({
+      code: 'permission_denied',
+      message: expect.stringContaining(
+        `role ${role.name} may not read "public"."wallet":`,
+      ) as string,
+      hint: `GRANT SELECT ON "public"."wallet" TO ${role.name}`,
+    });
+  });
+
+  test.each([
+    ['no right on any table', 'USAGE', SELECTS],
+    ['no right to look into the schema', 'SELECT', [USAGE]],
+    ['no right at all', '', [USAGE, ...SELECTS]],
+  ])('%s: the tables are named, and the GRANTs that help do help', async (_, given, grants) => {
+    await db.run(TABLES);
+    const role = await db.role();
+    if (given === 'USAGE') await db.run(`GRANT USAGE ON SCHEMA public TO ${role.name}`);
+    if (given === 'SELECT') await db.run(`GRANT SELECT ON wallet, entry TO ${role.name}`);
+    const refused = await proposeMapping({ databaseUrl: role.url }).catch(
+      (error: unknown) => error,
     );
+    if (!(refused instanceof TrueupError)) throw new Error('nothing was refused');
+    expect(refused.code).toBe('permission_denied');
+    expect(refused.message).toContain('"public"."entry", "public"."wallet"');
+    expect(refused.hint).toBe(grants.join('; ').replaceAll('ROLE', role.name));
+    await db.run(refused.hint ?? '');
+    const { proposals } = await proposeMapping({ databaseUrl: role.url });
+    expect(proposals[0]?.mapping.ledger.table).toBe('entry');
+  });
+
+  test('tables that are closed and would not fit either are not blamed', async () => {
+    await db.run('CREATE TABLE letter (id int PRIMARY KEY, body text)');
+    const role = await db.role();
+    await expect(proposeMapping({ databaseUrl: role.url })).rejects.toMatchObject({
+      code: 'nothing_to_adopt',
+    });
   });
 
   test('a column that may not be read is not used', async () => {

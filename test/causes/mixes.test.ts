@@ -173,6 +173,10 @@ const FAULTS: readonly Fault[] = [
     'entry_applied_twice',
     (stage, amount) => `${stage.entry(amount)}; ${unseen(applyByHand(stage, amount))}`,
   ],
+  [
+    'entry_applied_twice',
+    (stage, amount) => `${stage.entry(amount)}; ${unseen(writeByHand(stage, amount, false))}`,
+  ],
   ['direct_write', (stage, amount) => unseen(writeByHand(stage, amount))],
   ['unknown', (stage, amount) => unseen(writeByHand(stage, amount, false))],
   ['ledger_changed', (stage, amount) => tamper(stage, editOf(stage, AMOUNTS[1] ?? 0, amount))],

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { UNKNOWN_ADVICE } from '../../src/core/phrases.js';
 import { runTrueup } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
 import { deltacrown, FOUND, platformIn, REPAIRED } from './deltacrown.js';
@@ -20,15 +21,16 @@ deltacrown.describe('reconcile on the UP-M3 example', () => {
     expect(run).toMatchObject({ status: 2, stderr: '' });
     expect(run.stdout.replace(/seconds [\d.]+/, 'seconds N')).toBe(
       [
-        'user 1  wallet lifetime earnings 0 -> 544',
-        'user 1  profile balance 0 -> 494',
-        'user 1  profile lifetime earnings 0 -> 544',
-        'user 2  wallet lifetime earnings 0 -> 300',
-        'user 2  profile balance 0 -> 280',
-        'user 2  profile lifetime earnings 0 -> 300',
-        'user 3  wallet lifetime earnings 0 -> 239',
-        'user 3  profile balance 0 -> 239',
-        'user 3  profile lifetime earnings 0 -> 239',
+        'user 1  wallet lifetime earnings 0 -> 544  (cause unknown)',
+        `  ${UNKNOWN_ADVICE}`,
+        'user 1  profile balance 0 -> 494  (cause unknown)',
+        'user 1  profile lifetime earnings 0 -> 544  (cause unknown)',
+        'user 2  wallet lifetime earnings 0 -> 300  (cause unknown)',
+        'user 2  profile balance 0 -> 280  (cause unknown)',
+        'user 2  profile lifetime earnings 0 -> 300  (cause unknown)',
+        'user 3  wallet lifetime earnings 0 -> 239  (cause unknown)',
+        'user 3  profile balance 0 -> 239  (cause unknown)',
+        'user 3  profile lifetime earnings 0 -> 239  (cause unknown)',
         'checked 5  drifted 3  balance drifts 3  earnings drifts 3  findings 9  repaired 0  skipped 0  errors 0  seconds N',
         'dry run: nothing was changed',
         '',
@@ -100,7 +102,7 @@ deltacrown.describe('reconcile on the UP-M3 example', () => {
   test('a run repairs all, a second one finds nothing and writes no cache', async () => {
     const first = await trueup('reconcile --all');
     expect(first.status).toBe(0);
-    expect(first.lines()[1]).toBe('user 1  profile balance 0 -> 494  repaired');
+    expect(first.lines()[2]).toBe('user 1  profile balance 0 -> 494  repaired  (cause unknown)');
     expect(first.lines().at(-1)).toBe('all that drifted was repaired');
     expect(await shown()).toEqual(REPAIRED);
     expect(

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { UNKNOWN_ADVICE } from '../../src/core/phrases.js';
 import { createDatabase } from '../support/database.js';
 import { deltacrown, platformIn } from './deltacrown.js';
 
@@ -28,7 +29,7 @@ deltacrown.describe('trueup explain', () => {
         '  entries:',
         '    TIME  entry 4  +300  = 300  runner_up',
         '    TIME  entry 5  -20  = 280  entry_fee_debit',
-        '  why: nothing on record explains it [unknown]',
+        `  why: cause unknown. ${UNKNOWN_ADVICE}`,
         '    reconcile would set wallet lifetime earnings 0 -> 300',
         '    reconcile would set profile balance 0 -> 280',
         '    reconcile would set profile lifetime earnings 0 -> 300',

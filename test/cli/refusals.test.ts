@@ -44,8 +44,8 @@ describe('a mapping that is none', () => {
   test.each<[string, object | string, string]>([
     ['not JSON', '{"ledger": ', 'is not JSON'],
     ['empty', '', 'is not JSON'],
-    ['null', 'null', 'it: '],
-    ['a list', '[]', 'it: '],
+    ['null', 'null', 'it: an object with the parts ledger and wallet is expected, not null'],
+    ['a list', '[]', 'it: an object with the parts ledger and wallet is expected, not a list'],
     ['an unknown part', { ...mapping, profil: profile }, 'profil is not known'],
     [
       'an unknown key',
@@ -59,10 +59,26 @@ describe('a mapping that is none', () => {
       { ...mapping, ledger: { table: 'app.ledger', id: 'id', wallet: 'wallet_id' } },
       'ledger.amount is missing',
     ],
-    ['a number', { ...mapping, wallet: { ...wallet, balance: 5 } }, 'wallet.balance: '],
-    ['a null', { ...mapping, wallet: { ...wallet, balance: null } }, 'wallet.balance: '],
-    ['a part that is a text', { ...mapping, profile: 'app.profile' }, 'profile: '],
-    ['an empty name', { ...mapping, wallet: { ...wallet, table: '' } }, 'wallet.table: '],
+    [
+      'a number',
+      { ...mapping, wallet: { ...wallet, balance: 5 } },
+      'wallet.balance: the name of a column, as text, is expected, not the number 5',
+    ],
+    [
+      'a null',
+      { ...mapping, wallet: { ...wallet, balance: null } },
+      'wallet.balance: the name of a column, as text, is expected, not null',
+    ],
+    [
+      'a part that is a text',
+      { ...mapping, profile: 'app.profile' },
+      'profile: an object that names a table and its columns is expected, not the text "app.profile"',
+    ],
+    [
+      'an empty name',
+      { ...mapping, wallet: { ...wallet, table: '' } },
+      'wallet.table: the name of a table, as text, is expected, and it is empty',
+    ],
     [
       'a table in three parts',
       { ...mapping, wallet: { ...wallet, table: 'a.b.c' } },

@@ -65,6 +65,50 @@ test.each<[string, Comparison, string[]]>([
     row(['553', '560', '553', '560'], {}),
     Array(4).fill('entry_applied_twice'),
   ],
+  [
+    "an entry there twice in the wallet's balance alone",
+    row(['1023', '530', '523', '530'], {}),
+    ['entry_applied_twice'],
+  ],
+  [
+    "an entry there twice in the profile's balance alone",
+    row(['523', '530', '553', '530'], {}),
+    ['entry_applied_twice'],
+  ],
+  [
+    'an entry there twice in both balances, and in the earnings of one',
+    row(['553', '530', '553', '560'], {}),
+    Array(3).fill('entry_applied_twice'),
+  ],
+  [
+    'an entry there twice in the earnings alone',
+    row(['523', '1030', '523', '530'], {}),
+    ['entry_applied_twice'],
+  ],
+  [
+    'more than a few entries there twice: all since the caches were right',
+    row(
+      ['588', '530', '523', '530'],
+      {
+        entries: entries(
+          ...Array.from({ length: 10 }, (_, n) => `${String(n + 2)}@3${String(9 - n)}`),
+          '900@5',
+        ),
+      },
+      { entryCount: '11' },
+    ),
+    ['entry_applied_twice'],
+  ],
+  [
+    'a balance with an entry more that was made before the caches were right',
+    row(['553', '530', '523', '530'], { entries: entries('-7@33', '30@19', '500@15') }),
+    ['unknown'],
+  ],
+  [
+    'balances with different entries more',
+    row(['553', '530', '1023', '530'], {}),
+    Array(2).fill('unknown'),
+  ],
   ['a balance without its earnings', row(['493', '530', '523', '530'], {}), ['unknown']],
   [
     'entries in a gap',

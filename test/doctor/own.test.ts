@@ -34,6 +34,22 @@ test('what the migrations ship is what is there, read from their text', async ()
   expect(functions.map(({ name }) => name).sort()).toEqual(made.map(({ name }) => name));
 });
 
+test.each([
+  ['DISABLE TRIGGER trueup_append_only', 'trigger_enabled', 'The ledger is open to changes'],
+  ['DISABLE TRIGGER trueup_number', 'trigger_enabled', 'Entries get no number'],
+  ['DISABLE TRIGGER trueup_sync', 'trigger_enabled', 'new entries make caches drift'],
+] as const)('%s: why it matters is what the trigger is for', async (text, id, why) => {
+  await db.run(`ALTER TABLE trueup.entries ${text}`);
+  expect((await linesOf(patient, id)).map((line) => line.why)).toEqual([
+    expect.stringContaining(why),
+  ]);
+  await db.run(`ALTER TABLE trueup.entries ENABLE ALWAYS ${text.slice('DISABLE '.length)}`);
+  await db.run('ALTER TABLE trueup.entries ENABLE TRIGGER trueup_sync');
+  if (text.includes('number'))
+    await db.run('ALTER TABLE trueup.entries ENABLE TRIGGER trueup_number');
+  expect(await complaints(patient)).toEqual([]);
+});
+
 test.each<[string, CheckId, Level, string, string]>([
   [
     'the sync trigger is dropped',

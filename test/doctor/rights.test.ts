@@ -93,6 +93,27 @@ describe('the role that doctor is run by', () => {
     expect(await caches(db, economy)).toEqual(await truth(db, economy));
   });
 
+  test('may not install on tables of a superuser: it is never made one', async () => {
+    const superuser = await db.value('SELECT quote_ident(current_user)');
+    const heir = await db.role();
+    const role = await db.role();
+    await db.run(
+      `GRANT USAGE ON SCHEMA app TO ${role.name}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO ${role.name}`,
+    );
+    const as = { databaseUrl: role.url };
+    const remedies = async (): Promise<unknown[]> =>
+      (await linesOf(patient, 'right_to_install', as)).map(({ level, remedy }) => [level, remedy]);
+    expect(await remedies()).toEqual([['info', `run trueup sync install as role ${superuser}`]]);
+    // Nor of one that may become a superuser.
+    await db.run(
+      `GRANT ${superuser} TO ${heir.name}; ALTER TABLE app.ledger OWNER TO ${heir.name}`,
+    );
+    expect(await remedies()).toEqual([['info', `run trueup sync install as role ${heir.name}`]]);
+    await install();
+    await db.run(`ALTER TABLE app.ledger OWNER TO ${role.name}`);
+    expect(await remedies()).toEqual([['info', `run trueup sync install as role ${superuser}`]]);
+  });
+
   test('may not install: what it lacks is enough to install', async () => {
     const owner = await db.role();
     const role = await db.role();

@@ -44,6 +44,12 @@ export function applyByHand(stage: Stage, amount: number): string {
            WHERE id = ${stage.profileId}`;
 }
 
+/** A trigger of the application's own on the ledger, as is left there from the time before the sync. */
+function addingTrigger(stage: Stage, update: string): string {
+  return `CREATE FUNCTION public.add_too() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN ${update}; RETURN NULL; END';
+          CREATE TRIGGER add_too AFTER INSERT ON ${namesOf(stage)['ledger'] ?? ''} FOR EACH ROW EXECUTE FUNCTION public.add_too()`;
+}
+
 /** An entry whose profile cannot follow. */
 export function failing(stage: Stage, amount: number): string {
   const { profile = '' } = namesOf(stage);
@@ -132,6 +138,44 @@ export const INJECTIONS: Readonly<Record<string, Injection>> = {
   'an application that adds what the sync adds too': {
     cause: 'entry_applied_twice',
     inject: run((stage) => `${stage.entry(809)}; ${unseen(applyByHand(stage, 809))}`),
+  },
+  "a trigger of the application that adds to the wallet's balance too": {
+    cause: 'entry_applied_twice',
+    inject: run((stage) => {
+      const { wallet = '', balance = '', entryWallet = '' } = namesOf(stage);
+      const update = `UPDATE ${wallet} SET ${balance} = ${balance} + NEW.${namesOf(stage)['amount'] ?? ''} WHERE id = NEW.${entryWallet}`;
+      return [
+        addingTrigger(stage, update),
+        stage.entry(809),
+        stage.entry(5),
+        stage.entry(-83),
+      ].join(';');
+    }),
+  },
+  'a trigger of the application that adds to the balance of the profile too': {
+    cause: 'entry_applied_twice',
+    inject: run((stage) => {
+      const { profile = '', shown = '', amount = '' } = namesOf(stage);
+      const update = `UPDATE ${profile} SET ${shown} = ${shown} + NEW.${amount} WHERE id = ${stage.profileId}`;
+      const entries = Array.from({ length: 12 }, (_, n) => stage.entry(809 + n * n));
+      return [addingTrigger(stage, update), ...entries].join(';');
+    }),
+  },
+  'a trigger of the application that adds to the earnings alone': {
+    cause: 'entry_applied_twice',
+    inject: run((stage) => {
+      const { wallet = '', earned = '', entryWallet = '', amount = '' } = namesOf(stage);
+      const update = `UPDATE ${wallet} SET ${earned} = ${earned} + greatest(NEW.${amount}, 0) WHERE id = NEW.${entryWallet}`;
+      return [addingTrigger(stage, update), stage.entry(809), stage.entry(-83)].join(';');
+    }),
+  },
+  'a trigger of the application that adds an amount of its own': {
+    cause: 'unknown',
+    inject: run((stage) => {
+      const { wallet = '', balance = '', entryWallet = '' } = namesOf(stage);
+      const update = `UPDATE ${wallet} SET ${balance} = ${balance} + 7 WHERE id = NEW.${entryWallet}`;
+      return [addingTrigger(stage, update), stage.entry(809)].join(';');
+    }),
   },
   'a debit taken twice': {
     cause: 'entry_applied_twice',

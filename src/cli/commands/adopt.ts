@@ -11,9 +11,9 @@ import {
 import { proposalJson, proposalLines } from '../adopt-output.js';
 import { ask, processDialog, type Dialog } from '../ask.js';
 import { interruptible } from '../interrupt.js';
-import { findingLine, summaryJson, summaryLines } from '../output.js';
+import { findingLines, summaryJson, summaryLines } from '../output.js';
 import { progressView } from '../progress.js';
-import { positiveIntegerTo, withCommonOptions, type CommonOptions } from '../shared.js';
+import { fileName, positiveIntegerTo, withCommonOptions, type CommonOptions } from '../shared.js';
 import { refuseExisting, writeConfig } from '../write-config.js';
 import { adoptOpenings, type OpeningOptions } from './adopt-opening.js';
 
@@ -45,7 +45,11 @@ export function addAdopt(program: Command, setStatus: (status: ExitStatus) => vo
   withCommonOptions(program.command('adopt'))
     .description('find the ledger, wallets and profiles of a database, and write their mapping')
     .option('--yes', 'accept the likeliest mapping without asking')
-    .option('--output <file>', 'the file to write (default: that of --config, trueup.config.json)')
+    .option(
+      '--output <file>',
+      'the file to write (default: that of --config, trueup.config.json)',
+      fileName,
+    )
     .option('--force', 'overwrite an existing file')
     .option('--no-check', 'do not compare the caches with the ledger')
     .option('--json', 'JSON Lines on stdout; asks nothing')
@@ -176,7 +180,7 @@ async function check(mapping: Mapping, options: AdoptOptions, dialog: Dialog): P
     });
     view.finish();
     if (options.json === true) dialog.print(summaryJson(summary));
-    else dialog.print([...findingLines(seen), summaryLines(summary), ...next(seen)].join('\n'));
+    else dialog.print([...shownLines(seen), summaryLines(summary), ...next(seen)].join('\n'));
     return summary.incomplete === null ? EXIT.ok : EXIT.incomplete;
   } finally {
     view.finish();
@@ -193,10 +197,10 @@ function note(seen: Seen, finding: Finding): void {
   if (cause === 'no_history' && ofWallet) seen.withoutHistory += 1;
 }
 
-function findingLines({ first, findings }: Seen): string[] {
+function shownLines({ first, findings }: Seen): string[] {
   const more = findings - first.length;
   return [
-    ...first.map(findingLine),
+    ...first.map(findingLines()),
     ...(more > 0 ? [`... and ${String(more)} more: trueup reconcile --all --dry-run`] : []),
   ];
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { openTrueup, type ExitStatus } from '../../index.js';
 import { interruptible } from '../interrupt.js';
-import { findingJson, findingLine } from '../output.js';
+import { findingJson, findingLines } from '../output.js';
 import { approveLines, leftLine } from '../runs-output.js';
 import {
   collect,
@@ -47,6 +47,7 @@ async function approve(
   { walletId, all, json = false, ...common }: Options,
 ): Promise<ExitStatus> {
   const { signal, release } = interruptible();
+  const findingLine = findingLines();
   const trueup = await openTrueup({
     ...toTrueupOptions(common),
     healer: false,

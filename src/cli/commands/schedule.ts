@@ -9,6 +9,7 @@ import {
   type ExitStatus,
   type SchedulerName,
 } from '../../index.js';
+import { fileName } from '../shared.js';
 import { asUsage } from '../usage.js';
 
 interface Options {
@@ -36,7 +37,11 @@ export function addSchedule(program: Command, setStatus: (status: ExitStatus) =>
     )
     .option('--schedule <cron>', 'when a run is due', '0 3 * * *')
     .option('--time-zone <zone>', 'of the schedule, such as Europe/Berlin', 'UTC')
-    .option('--config <file>', 'the mapping file of the run (default: trueup.config.json)')
+    .option(
+      '--config <file>',
+      'the mapping file of the run (default: trueup.config.json)',
+      fileName,
+    )
     .option('--image <image>', 'with k8s: the image that holds Trueup', `trueup:${VERSION}`)
     .addHelpText('after', HELP)
     .action((flags: readonly string[], options: Options, command: Command) => {

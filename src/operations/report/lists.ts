@@ -105,6 +105,5 @@ function signed(delta: string | null): string {
 
 function why({ cause, evidence }: ReportFinding): string {
   if (cause === null) return '';
-  const told = evidence === null ? '' : causePhrase({ cause, evidence });
-  return told === '' ? causeWords(cause) : told;
+  return evidence === null ? causeWords(cause) : causePhrase({ cause, evidence });
 }
