@@ -21,6 +21,7 @@ import {
   type Examine,
   type Verdict,
 } from './model.js';
+import { profileChecks } from './profiles.js';
 import { rightChecks } from './rights.js';
 import { MIGRATE, migrations, schemaExists } from './schema.js';
 import { serverChecks } from './server.js';
@@ -41,6 +42,7 @@ type MappedId = Exclude<CheckId, 'schema' | 'migrations' | 'mapping'>;
 const EXAMINES: Readonly<Record<MappedId, Examine>> = {
   ...serverChecks,
   ...triggerChecks,
+  ...profileChecks,
   ...tableChecks,
   ...workChecks,
   ...rightChecks,
