@@ -12,12 +12,12 @@ export function storyJson(story: BalanceStory): string {
 export function storyLines(story: BalanceStory): string {
   const wallets = story.wallets.flatMap((wallet, place) => [
     ...(place === 0 ? [] : ['']),
-    ...walletLines(wallet),
+    ...walletLines(wallet, story.refusal),
   ]);
   return [...wallets, '', installationLine(story)].join('\n');
 }
 
-function walletLines(wallet: WalletStory): string[] {
+function walletLines(wallet: WalletStory, refusal: string | null): string[] {
   return [
     heading(wallet),
     ...saidLines(wallet),
@@ -27,20 +27,28 @@ function walletLines(wallet: WalletStory): string[] {
     ...section('sync failures', wallet.failures, failureLine),
     ...section('triggers not there', wallet.gaps, gapLine),
     ...section('repaired before', wallet.repairs, repairLine),
-    ...verdictLines(wallet),
+    ...verdictLines(wallet, refusal),
   ];
 }
 
-function heading({ userId, walletId, profileId }: WalletStory): string {
+function heading({ userId, walletId, profileId, sharedWith }: WalletStory): string {
   const parts = [
     userId === null ? undefined : `user ${userId}`,
     walletId === null ? 'no wallet' : `wallet ${walletId}`,
     profileId === null ? 'no profile' : `profile ${profileId}`,
   ];
-  return parts.filter((part) => part !== undefined).join(', ');
+  const also = `wallet${sharedWith.length > 1 ? 's' : ''} ${sharedWith.join(', ')}`;
+  const shared = sharedWith.length === 0 ? '' : ` (also of ${also})`;
+  return parts.filter((part) => part !== undefined).join(', ') + shared;
 }
 
-function saidLines({ caches, entryCount, walletExists, walletId }: WalletStory): string[] {
+function saidLines({
+  caches,
+  entryCount,
+  sharedWith,
+  walletExists,
+  walletId,
+}: WalletStory): string[] {
   const entries = `${entryCount} ${entryCount === '1' ? 'entry' : 'entries'}`;
   const missing = walletId !== null && !walletExists ? ['  the wallet has no row'] : [];
   const expected = (field: string): string | undefined =>
@@ -51,7 +59,8 @@ function saidLines({ caches, entryCount, walletExists, walletId }: WalletStory):
     ledger,
     ...missing,
     ...caches.map(({ part, field, cached, expected: right }) => {
-      const mark = cached === right ? '' : `   but it is ${right}`;
+      const nobodys = part === 'profile' && sharedWith.length > 0;
+      const mark = cached === right || nobodys ? '' : `   but it is ${right}`;
       return `  ${`${part} ${FIELD_NAMES[field]}`.padEnd(26)} ${cached ?? 'null'}${mark}`;
     }),
   ];
@@ -123,27 +132,40 @@ function repairLine({ repairedAt, kind, cause, changes }: WalletStory['repairs']
 }
 
 /** Findings with the same explanation are told together. */
-function verdictLines({ findings }: WalletStory): string[] {
-  if (findings.length === 0) return ['  everything agrees with the ledger'];
+function verdictLines(
+  { findings, profileId, sharedWith }: WalletStory,
+  refusal: string | null,
+): string[] {
+  if (findings.length + sharedWith.length === 0) return ['  everything agrees with the ledger'];
   const stories = new Map<string, string[]>();
   for (const finding of findings) {
     const why = `${causePhrase(finding)}${finding.cause === 'unknown' ? `. ${UNKNOWN_ADVICE}` : ` [${finding.cause}]`}`;
-    stories.set(why, [...(stories.get(why) ?? []), remedyLine(finding)]);
+    stories.set(why, [...(stories.get(why) ?? []), ...remedyLines(finding)]);
   }
-  return [...stories].flatMap(([why, lines]) => [`  why: ${why}`, ...lines]);
+  if (sharedWith.length > 0) {
+    const why = `profile ${profileId ?? ''} can show one wallet, and entries of each of them change it`;
+    stories.set(why, []);
+  }
+  return [
+    ...[...stories].flatMap(([why, lines]) => [`  why: ${why}`, ...lines]),
+    ...(refusal === null
+      ? []
+      : [`    reconcile would refuse to run: ${refusal} See trueup doctor.`]),
+  ];
 }
 
-function remedyLine({
+function remedyLines({
   part,
   field,
   cached,
   expected,
   remedy,
-}: WalletStory['findings'][number]): string {
+}: WalletStory['findings'][number]): string[] {
   const what = `${part} ${FIELD_NAMES[field]}`;
+  if (remedy === 'refuse') return [];
   return remedy === 'repair'
-    ? `    reconcile would set ${what} ${cached ?? 'null'} -> ${expected}`
-    : `    reconcile would leave ${what} as it is`;
+    ? [`    reconcile would set ${what} ${cached ?? 'null'} -> ${expected}`]
+    : [`    reconcile would leave ${what} as it is`];
 }
 
 function installationLine({ installation, takenAt }: BalanceStory): string {

@@ -23,6 +23,8 @@ export const CHECKS = {
   subscription:
     'Rows that logical replication brings fire no statement trigger: nobody follows them.',
   foreign_trigger: 'A trigger that keeps the same caches by itself counts every entry twice.',
+  shared_profile:
+    'A profile shows one wallet. With two it drifts with every entry, and reconcile refuses to run.',
   rule: 'A rule rewrites what is written to the table, before any trigger can see it.',
   sync_owner: 'The triggers work with the rights of their owner: without them entries fail.',
   unlogged: 'After a crash the server empties an unlogged table.',

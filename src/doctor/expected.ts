@@ -2,6 +2,7 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import { readShipped, type ShippedFunction } from '../postgres/shipped.js';
 import type { TriggerDefinition } from '../sync/definition.js';
 import { installCommand, type Wanted } from '../sync/options.js';
+import type { TablePart } from '../sync/parts.js';
 import { expectedTriggers as triggersOfMapping } from '../sync/triggers.js';
 import { enableAlways } from './trigger-statements.js';
 
@@ -14,6 +15,8 @@ export interface ExpectedTrigger {
   readonly table: string;
   /** Schema-qualified and quoted. */
   readonly quotedTable: string;
+  /** The table of the mapping of which that is a partition or a child; null on that itself. */
+  readonly partOf: string | null;
   readonly name: string;
   /** The statement that creates or replaces it. */
   readonly create: string;
@@ -53,13 +56,20 @@ export const INSTALL = 'trueup sync install';
 /**
  * The triggers that were installed for a mapping, and those that the migrations made.
  *
+ * @param parts the partitions and children of the mapping's tables
  * @param wanted what is on record as installed; undefined where nothing is: then it is the sync alone
  */
-export function expectedTriggers(mapping: ResolvedMapping, wanted?: Wanted): ExpectedTrigger[] {
+export function expectedTriggers(
+  mapping: ResolvedMapping,
+  parts: readonly TablePart[],
+  wanted?: Wanted,
+): ExpectedTrigger[] {
   const nothing: Wanted = { guard: 'off', protect: false, deferred: false };
   const command = wanted === undefined ? INSTALL : installCommand(wanted);
   return [
-    ...triggersOfMapping(mapping, wanted ?? nothing).flatMap((one) => ofMapping(one, command)),
+    ...triggersOfMapping(mapping, wanted ?? nothing, parts).flatMap((one) =>
+      ofMapping(one, command),
+    ),
     ...shippedTriggers(),
   ];
 }
@@ -73,6 +83,7 @@ function ofMapping(trigger: TriggerDefinition, remedy: string): ExpectedTrigger[
       schema,
       table: name,
       quotedTable: quoted,
+      partOf: trigger.partOf?.quoted ?? null,
       name: trigger.triggerName,
       create: trigger.createTrigger[0] ?? '',
       always: trigger.always,
@@ -96,6 +107,7 @@ function shippedTriggers(): ExpectedTrigger[] {
       schema,
       table,
       quotedTable: trigger.table,
+      partOf: null,
       name: trigger.name,
       create: trigger.create,
       always: trigger.always,
@@ -108,7 +120,7 @@ function shippedTriggers(): ExpectedTrigger[] {
   });
 }
 
-/** The same trigger for another table of the tree, such as a partition. */
+/** The same trigger for a table that inherits from one of Trueup's own. */
 export function createOn(trigger: ExpectedTrigger, table: string): string {
   const create = trigger.create
     .replace(` ON ${trigger.quotedTable}`, () => ` ON ${table}`)

@@ -7,6 +7,7 @@ import { isOwn } from '../mapping/own.js';
 import type { Database, Queryable } from '../postgres/database.js';
 import { CHECK_IDS, isCheckId, type CheckId } from './catalogue.js';
 import { standing } from '../sync/install.js';
+import { readParts } from '../sync/parts.js';
 import { expectedTriggers, type ExpectedTrigger } from './expected.js';
 import {
   asFindings,
@@ -20,6 +21,7 @@ import {
   type Examine,
   type Verdict,
 } from './model.js';
+import { profileChecks } from './profiles.js';
 import { rightChecks } from './rights.js';
 import { MIGRATE, migrations, schemaExists } from './schema.js';
 import { serverChecks } from './server.js';
@@ -40,6 +42,7 @@ type MappedId = Exclude<CheckId, 'schema' | 'migrations' | 'mapping'>;
 const EXAMINES: Readonly<Record<MappedId, Examine>> = {
   ...serverChecks,
   ...triggerChecks,
+  ...profileChecks,
   ...tableChecks,
   ...workChecks,
   ...rightChecks,
@@ -92,12 +95,13 @@ async function expectedOn(
   database: Database,
   mapping: ResolvedMapping,
 ): Promise<readonly ExpectedTrigger[]> {
+  const parts = await database.transaction((session) => readParts(session, mapping), READING);
   try {
     const recorded = await database.transaction((session) => standing(session, mapping), READING);
-    return expectedTriggers(mapping, recorded ?? undefined);
+    return expectedTriggers(mapping, parts, recorded ?? undefined);
   } catch (problem) {
     if (!(problem instanceof TrueupError) || problem.code !== 'permission_denied') throw problem;
-    return expectedTriggers(mapping);
+    return expectedTriggers(mapping, parts);
   }
 }
 

@@ -79,16 +79,17 @@ export function indexes(oids: readonly string[], ledgerOid: string): Statement {
   };
 }
 
-/** The statement that makes an index on a ledger; CONCURRENTLY does not work on a partitioned one. */
+/** The statement that makes an index; CONCURRENTLY does not work on a partitioned one. */
 export function createIndex(
   table: string,
   partitioned: boolean,
   columns: readonly string[],
-  rest: { unique?: boolean; include?: string } = {},
+  rest: { unique?: boolean; include?: string; where?: string } = {},
 ): string {
   const kind = rest.unique === true ? 'CREATE UNIQUE INDEX' : 'CREATE INDEX';
   const include = rest.include === undefined ? '' : ` INCLUDE (${rest.include})`;
-  return `${kind}${partitioned ? '' : ' CONCURRENTLY'} ON ${table} (${columns.join(', ')})${include}`;
+  const where = rest.where === undefined ? '' : ` WHERE ${rest.where}`;
+  return `${kind}${partitioned ? '' : ' CONCURRENTLY'} ON ${table} (${columns.join(', ')})${include}${where}`;
 }
 
 /** The statement that makes an unlogged table a logged one. */

@@ -1,5 +1,7 @@
 import { rightsOf, shapeOf } from './definition.js';
-import { createOn, INSTALL, RESTORE, type ExpectedTrigger } from './expected.js';
+import { INSTALL, RESTORE, type ExpectedTrigger } from './expected.js';
+import { partition } from './parts.js';
+import { nameOf, standing } from './standing.js';
 import { readShipped } from '../postgres/shipped.js';
 import {
   because,
@@ -17,26 +19,8 @@ import * as statements from './trigger-statements.js';
 
 /** Checks of the triggers that ought to stand, and of what comes in their way. */
 
-interface Standing {
-  readonly wanted: ExpectedTrigger;
-  readonly found: statements.TriggerRow;
-}
-
-/** The expected triggers whose table exists, each with what the catalog has. */
-async function standing({ session, expected }: Context): Promise<Standing[]> {
-  const rows = await session.query<statements.TriggerRow>(statements.triggersOf(expected));
-  return expected.flatMap((wanted, place) => {
-    const found = rows[place];
-    return found?.tableExists === true ? [{ wanted, found }] : [];
-  });
-}
-
-function nameOf({ name, quotedTable }: ExpectedTrigger): string {
-  return `trigger ${name} of ${quotedTable}`;
-}
-
 const present: Examine = async (context) => {
-  const all = await standing(context);
+  const all = (await standing(context)).filter(({ wanted }) => wanted.partOf === null);
   return orOk(
     all
       .filter(({ found }) => found.enabled === null)
@@ -153,37 +137,6 @@ const appendOnly: Examine = async ({ session, mapping, own }) => {
   if (open.length === 0) return [ok(`${table.quoted} is append-only`)];
   const what = `${open.join(', ')} of ${table.quoted} is not refused`;
   return [own ? error(what, RESTORE) : info(what, `${INSTALL} --protect`)];
-};
-
-/**
- * Statement triggers fire for the table that a statement names: rows that go to a partition directly,
- * or come into this one through its parent, pass them. Row triggers are on every partition too, and
- * not on tables that inherit.
- */
-const partition: Examine = async ({ session, expected }) => {
-  const problems: Verdict[] = [];
-  for (const trigger of expected) {
-    const ofRows = !trigger.create.includes('FOR EACH STATEMENT');
-    const related = await session.query<statements.RelatedRow>(
-      statements.relatedTables(trigger.schema, trigger.table),
-    );
-    for (const { table, relation, partition: isPartition, functions } of related) {
-      if (functions.includes(trigger.functionName.replaceAll('"', ''))) continue;
-      if (ofRows && (isPartition || relation === 'parent')) continue;
-      problems.push(
-        relation === 'child'
-          ? error(
-              `rows written to ${table} directly pass ${trigger.name} of ${trigger.quotedTable}`,
-              createOn(trigger, table),
-            )
-          : error(
-              `rows that come through ${table} pass ${trigger.name} of ${trigger.quotedTable}`,
-              `name ${table} as ledger.table in the mapping, then: ${INSTALL}`,
-            ),
-      );
-    }
-  }
-  return orOk(problems, 'no other table of a tree passes the triggers by');
 };
 
 const foreign: Examine = async (context) => {

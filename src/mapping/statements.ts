@@ -138,6 +138,49 @@ export function sharedProfile(mapping: ResolvedMapping): Statement {
   };
 }
 
+/** A profile with several wallets that it would show, and how many such profiles there are. */
+export interface SharedByRow {
+  readonly profile: string;
+  readonly wallets: readonly string[];
+  readonly profiles: string;
+}
+
+/** The first few profiles that several wallets would show. */
+export function sharedProfiles(mapping: ResolvedMapping, limit: number): Statement {
+  const { wallet } = mapping;
+  const profile = shownProfile(mapping, 'w');
+  return {
+    text: `SELECT (${profile})::text AS profile, array_agg(w.${wallet.id.quoted}::text ORDER BY w.${wallet.id.quoted}) AS wallets,
+                  count(*) OVER ()::text AS profiles
+             FROM ${wallet.table.quoted} AS w WHERE ${profile} IS NOT NULL
+            GROUP BY ${profile} HAVING count(*) > 1 ORDER BY ${profile} LIMIT $1`,
+    values: [limit],
+  };
+}
+
+export interface SharersRow {
+  readonly walletId: string;
+  readonly others: readonly string[];
+}
+
+/** For each of these wallets that shares its profile, the others that show in it as well. */
+export function sharersOf(
+  mapping: ResolvedMapping,
+  profile: Profile,
+  walletIds: readonly string[],
+): Statement {
+  const { table, id } = mapping.wallet;
+  const link = profile.link.quoted;
+  return {
+    text: `SELECT w.${id.quoted}::text AS "walletId", array_agg(o.${id.quoted}::text ORDER BY o.${id.quoted}) AS others
+             FROM ${table.quoted} AS w
+             JOIN ${table.quoted} AS o ON o.${link} = w.${link} AND o.${id.quoted} <> w.${id.quoted}
+            WHERE w.${id.quoted} = ANY ($1::${id.baseType}[])${andIsPrimary(mapping, 'w')}${andIsPrimary(mapping, 'o')}
+            GROUP BY w.${id.quoted}`,
+    values: [walletIds],
+  };
+}
+
 /** The profile of one wallet, if other wallets would show in it as well. */
 export function sharedProfileOf(
   mapping: ResolvedMapping,

@@ -15,6 +15,7 @@ import { Investigator } from './evidence.js';
 import * as statements from './explain-statements.js';
 import { readSources } from './records.js';
 import { comparisonDecoder, type ComparisonRow } from './rows.js';
+import { refusalOf, sharersOf } from './shared-profiles.js';
 import { asId, findWallets } from './users.js';
 
 /** Whose balance is to be explained: exactly one of the two. */
@@ -35,6 +36,8 @@ export interface BalanceStory {
     readonly verifiedAt: string | null;
     readonly guard: string;
   } | null;
+  /** Why reconcile would refuse to run at all; null where it would not, or has nothing to do here. */
+  readonly refusal: string | null;
   /** One for each wallet; a user without any has one with `walletId` null. */
   readonly wallets: readonly WalletStory[];
 }
@@ -44,6 +47,11 @@ export interface WalletStory {
   readonly walletId: string | null;
   readonly profileId: string | null;
   readonly userId: string | null;
+  /**
+   * Other wallets of the same profile, which can show one wallet only. Where there are any, what the profile
+   * holds has no one cause, and no finding is about it.
+   */
+  readonly sharedWith: readonly string[];
   readonly walletExists: boolean;
   readonly profileExists: boolean;
   readonly entryCount: string;
@@ -65,8 +73,8 @@ export interface WalletStory {
   readonly repairs: readonly StoryRepair[];
 }
 
-/** What reconcile would do about a finding. */
-export type Remedy = 'repair' | 'leave';
+/** What reconcile would do about a finding; `refuse`: it would not run at all. */
+export type Remedy = 'repair' | 'leave' | 'refuse';
 
 /** What the guard saw somebody write; a write that was kept out changed nothing. */
 export interface StoryWrite {
@@ -211,6 +219,7 @@ async function tell(
   rows: readonly Comparison[],
 ): Promise<BalanceStory> {
   const sources = await readSources(session, mapping);
+  const sharers = await sharersOf(session, mapping, rows);
   const investigated = await new Investigator(mapping).investigate(session, rows);
   const wallets: WalletStory[] = [];
   let common: StoryRow | undefined;
@@ -218,25 +227,37 @@ async function tell(
     const [records] = await session.query<StoryRow>(statements.story(mapping, sources, row));
     if (records === undefined) continue;
     common = records;
-    wallets.push(await tellWallet(session, mapping, row, records));
+    const sharedWith = sharers.get(row.walletId) ?? [];
+    wallets.push(await tellWallet(session, mapping, { ...row, sharedWith }, records));
   }
+  const refusal = wallets.some((one) => one.findings.length + one.sharedWith.length > 0)
+    ? await refusalOf(session, mapping)
+    : null;
   return {
     ledger: mapping.ledger.table.quoted,
     takenAt: common?.takenAt ?? '',
     installation: common?.installation ?? null,
-    wallets,
+    refusal,
+    wallets: refusal === null ? wallets : wallets.map(refused),
   };
+}
+
+function refused(wallet: WalletStory): WalletStory {
+  return { ...wallet, findings: wallet.findings.map((one) => ({ ...one, remedy: 'refuse' })) };
 }
 
 async function tellWallet(
   session: Queryable,
   mapping: ResolvedMapping,
-  row: Comparison,
+  row: Comparison & Pick<WalletStory, 'sharedWith'>,
   { writes, failures, gaps, repairs }: StoryRow,
 ): Promise<WalletStory> {
-  const { walletId, profileId, userId, walletExists, profileExists, entryCount } = row;
+  const { walletId, profileId, userId, sharedWith, walletExists, profileExists, entryCount } = row;
   const chain = row.facts?.chain ?? null;
-  const findings = findingsOf(row, { repaired: false }).map((finding) => ({
+  const told = findingsOf(row, { repaired: false }).filter(
+    ({ part }) => part !== 'profile' || sharedWith.length === 0,
+  );
+  const findings = told.map((finding) => ({
     ...finding,
     remedy: isRepairable(finding.cause, finding.field) ? ('repair' as const) : ('leave' as const),
   }));
@@ -244,6 +265,7 @@ async function tellWallet(
     walletId,
     profileId,
     userId,
+    sharedWith,
     walletExists,
     profileExists,
     entryCount,

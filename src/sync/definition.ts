@@ -6,7 +6,12 @@ export interface TriggerDefinition {
   readonly key: string;
   readonly purpose: 'sync' | 'guard' | 'protection';
   readonly part: 'ledger' | 'wallet' | 'profile';
+  /** The table that it is on: one of the mapping, or a part of one. */
   readonly table: Table;
+  /** The table of the mapping of which {@link table} is a partition or a child; null on that itself. */
+  readonly partOf: Table | null;
+  /** PostgreSQL puts a trigger for each row on every partition by itself; neither kind is inherited. */
+  readonly forEach: 'row' | 'statement';
   /** As the catalog has it, not quoted. */
   readonly triggerName: string;
   /** Of the schema `trueup`; as the catalog has it, not quoted. */
@@ -17,6 +22,8 @@ export interface TriggerDefinition {
   readonly always: boolean;
   /** SQL that makes the function; empty where a migration made it. */
   readonly createFunction: readonly string[];
-  /** SQL that makes the trigger on its table, and enables it. */
+  /** SQL that makes the trigger on its table, and enables it; empty where a migration made it. */
   readonly createTrigger: readonly string[];
+  /** The same for another table of the tree. */
+  readonly createTriggerOn: (quotedTable: string) => readonly string[];
 }

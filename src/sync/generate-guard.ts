@@ -74,19 +74,22 @@ function guardOf(
   const trigger = guardTriggerName(ledger);
   const plainName = functionName(`guard_${part}`, ledger);
   const called = `${qualified(plainName)}()`;
-  const createTrigger = [
-    `CREATE OR REPLACE TRIGGER ${quoteIdentifier(trigger)} BEFORE UPDATE ON ${table.quoted}
+  const createTriggerOn = (on: string): string[] => [
+    `CREATE OR REPLACE TRIGGER ${quoteIdentifier(trigger)} BEFORE UPDATE ON ${on}
     FOR EACH ROW WHEN (pg_trigger_depth() < 1
       AND current_setting(${quoteLiteral(WRITER.setting)}, true) IS DISTINCT FROM ${quoteLiteral(WRITER.value)})
     EXECUTE FUNCTION ${called}`,
-    `ALTER TABLE ${table.quoted} ENABLE TRIGGER ${quoteIdentifier(trigger)}`,
+    `ALTER TABLE ${on} ENABLE TRIGGER ${quoteIdentifier(trigger)}`,
   ];
+  const createTrigger = createTriggerOn(table.quoted);
   const body = guardBody(ledger, guarded, mode, fingerprint(createTrigger));
   return {
     key: `guard ${part}`,
     purpose: 'guard',
     part,
     table,
+    partOf: null,
+    forEach: 'row',
     triggerName: trigger,
     functionName: plainName,
     body,
@@ -99,6 +102,7 @@ AS ${quoteLiteral(body)}`,
       `COMMENT ON FUNCTION ${called} IS ${quoteLiteral(`Trueup: guards the caches of ${ledger}`)}`,
     ],
     createTrigger,
+    createTriggerOn,
   };
 }
 

@@ -49,11 +49,7 @@ export function planInstallation(
   return {
     before: [...new Set(made.flatMap(({ createFunction }) => createFunction))],
     locked: [
-      ...locks(
-        situation,
-        made.map(({ table }) => table.quoted),
-        leftOver,
-      ),
+      ...locks(situation, made, leftOver),
       ...made.flatMap(({ createTrigger }) => createTrigger),
       ...leftOver.map(dropTrigger),
       ...functionNames(ledger)
@@ -84,7 +80,7 @@ export function planRemoval(situation: Situation, recordsExist: boolean): Change
   const { mapping, found } = situation;
   const ledger = mapping.ledger.table.quoted;
   const ours = ofThisLedger(mapping, found);
-  const stood = ours.some((row) => row.functionName === functionName('sync', ledger));
+  const stood = syncOf(mapping, ours) !== undefined;
   return {
     before: [],
     locked: [
@@ -120,14 +116,16 @@ export function lockOrder(mapping: ResolvedMapping, attempt: number): string[] {
   return order.flatMap((place) => tables[place]?.quoted ?? []);
 }
 
+/** A lock on a table is one on its partitions and children too; they are named for what they need beyond. */
 function locks(
   { mapping, attempt }: Situation,
-  written: readonly string[],
+  made: readonly TriggerDefinition[],
   dropped: readonly TriggerRow[],
 ): string[] {
+  const written = made.map(({ table }) => table.quoted);
   const dropping = dropped.map(({ table, tableOid }) => nameOf(mapping, table, tableOid));
   const order = lockOrder(mapping, attempt);
-  const others = dropping.filter((table) => !order.includes(table)).sort();
+  const others = [...written, ...dropping].filter((table) => !order.includes(table)).sort();
   return [...new Set([...order, ...others])].flatMap((table) => {
     if (dropping.includes(table)) return [`LOCK TABLE ${table} IN ${ALL_WAIT} MODE`];
     return written.includes(table) ? [`LOCK TABLE ${table} IN ${WRITERS_WAIT} MODE`] : [];
@@ -147,11 +145,21 @@ function dropFunction(name: string): string {
   return `DROP FUNCTION IF EXISTS ${qualified(name)}()`;
 }
 
+/** The trigger that follows the whole ledger; those of its parts are beside it. */
+function syncOf(
+  { ledger: { table } }: ResolvedMapping,
+  found: readonly TriggerRow[],
+): TriggerRow | undefined {
+  const sync = functionName('sync', table.quoted);
+  return found.find(
+    (row) => row.ofTrueup && row.tableOid === table.oid && row.functionName === sync,
+  );
+}
+
 /** If the triggers were gone, and nobody had noticed: a gap that ends now. Every open gap ends now. */
 function recordGap(mapping: ResolvedMapping, found: readonly TriggerRow[]): string[] {
   const ledger = quoteLiteral(mapping.ledger.table.quoted);
-  const sync = functionName('sync', mapping.ledger.table.quoted);
-  const standing = found.find((row) => row.ofTrueup && row.functionName === sync);
+  const standing = syncOf(mapping, found);
   const what =
     standing === undefined ? 'missing' : 'OA'.includes(standing.enabled) ? undefined : 'disabled';
   const unnoticed = `INSERT INTO trueup.sync_gaps (ledger, what, last_seen_at)

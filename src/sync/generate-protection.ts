@@ -9,7 +9,7 @@ import { functionName, qualified } from './names.js';
  *
  * UPDATE and DELETE are refused row by row, unlike in Trueup's own ledger: an ORM that deletes a user
  * without entries sends a DELETE that meets no row, an upsert that meets no conflict counts as an
- * UPDATE statement, and both do no harm. Row triggers are also on every partition.
+ * UPDATE statement, and both do no harm.
  */
 export function generateProtection(mapping: ResolvedMapping): TriggerDefinition[] {
   const { quoted: ledger } = mapping.ledger.table;
@@ -22,25 +22,33 @@ AS ${quoteLiteral(BODY)}`,
     `REVOKE ALL ON FUNCTION ${called} FROM PUBLIC`,
     `COMMENT ON FUNCTION ${called} IS ${quoteLiteral(`Trueup: keeps ${ledger} append-only`)}`,
   ];
-  const trigger = (suffix: string, when: string): TriggerDefinition => ({
-    key: `protection${suffix}`,
-    purpose: 'protection',
-    part: 'ledger',
-    table: mapping.ledger.table,
-    triggerName: `trueup_append_only${suffix}`,
-    functionName: name,
-    body: BODY,
-    always: true,
-    createFunction,
-    createTrigger: [
-      `CREATE OR REPLACE TRIGGER ${quoteIdentifier(`trueup_append_only${suffix}`)} BEFORE ${when} EXECUTE FUNCTION ${called}`,
-      `ALTER TABLE ${ledger} ENABLE ALWAYS TRIGGER ${quoteIdentifier(`trueup_append_only${suffix}`)}`,
-    ],
-  });
-  return [
-    trigger('', `UPDATE OR DELETE ON ${ledger} FOR EACH ROW`),
-    trigger('_all', `TRUNCATE ON ${ledger} FOR EACH STATEMENT`),
-  ];
+  const trigger = (
+    suffix: string,
+    events: string,
+    forEach: TriggerDefinition['forEach'],
+  ): TriggerDefinition => {
+    const triggerName = `trueup_append_only${suffix}`;
+    const createTriggerOn = (table: string): string[] => [
+      `CREATE OR REPLACE TRIGGER ${quoteIdentifier(triggerName)} BEFORE ${events} ON ${table} FOR EACH ${forEach.toUpperCase()} EXECUTE FUNCTION ${called}`,
+      `ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${quoteIdentifier(triggerName)}`,
+    ];
+    return {
+      key: `protection${suffix}`,
+      purpose: 'protection',
+      part: 'ledger',
+      table: mapping.ledger.table,
+      partOf: null,
+      forEach,
+      triggerName,
+      functionName: name,
+      body: BODY,
+      always: true,
+      createFunction,
+      createTrigger: createTriggerOn(ledger),
+      createTriggerOn,
+    };
+  };
+  return [trigger('', 'UPDATE OR DELETE', 'row'), trigger('_all', 'TRUNCATE', 'statement')];
 }
 
 /** The triggers that keep Trueup's own ledger as it is: migrations made them. */
@@ -51,12 +59,15 @@ export function ownProtection({ ledger }: ResolvedMapping): TriggerDefinition[] 
       purpose: 'protection',
       part: 'ledger',
       table: ledger.table,
+      partOf: null,
+      forEach: 'statement',
       triggerName: 'trueup_append_only',
       functionName: 'refuse_ledger_change',
       body: null,
       always: true,
       createFunction: [],
       createTrigger: [],
+      createTriggerOn: () => [],
     },
   ];
 }

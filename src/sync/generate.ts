@@ -27,6 +27,8 @@ export interface SyncDefinition {
   readonly body: string;
   readonly createFunction: readonly string[];
   readonly createTrigger: readonly string[];
+  /** The same trigger for another table, such as a partition of the ledger. */
+  readonly createTriggerOn: (quotedTable: string) => readonly string[];
   readonly dropTrigger: string;
   readonly dropFunction: string;
 }
@@ -43,6 +45,12 @@ export function generateSync(mapping: ResolvedMapping, mode: SyncMode = {}): Syn
   const functionName = qualified(nameOfFunction('sync', ledger));
   const trigger = quoteIdentifier(SYNC_TRIGGER);
   const body = functionBody(mapping, mode);
+  const createTriggerOn = (table: string): string[] => [
+    `CREATE OR REPLACE TRIGGER ${trigger} AFTER INSERT ON ${table}
+    REFERENCING NEW TABLE AS new_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}()`,
+    `ALTER TABLE ${table} ENABLE TRIGGER ${trigger}`,
+  ];
   return {
     triggerName: SYNC_TRIGGER,
     functionName,
@@ -55,12 +63,8 @@ AS ${quoteLiteral(body)}`,
       `REVOKE ALL ON FUNCTION ${functionName}() FROM PUBLIC`,
       `COMMENT ON FUNCTION ${functionName}() IS ${quoteLiteral(`Trueup: keeps the caches of ${ledger}`)}`,
     ],
-    createTrigger: [
-      `CREATE OR REPLACE TRIGGER ${trigger} AFTER INSERT ON ${ledger}
-    REFERENCING NEW TABLE AS new_entries
-    FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}()`,
-      `ALTER TABLE ${ledger} ENABLE TRIGGER ${trigger}`,
-    ],
+    createTrigger: createTriggerOn(ledger),
+    createTriggerOn,
     dropTrigger: `DROP TRIGGER IF EXISTS ${trigger} ON ${ledger}`,
     dropFunction: `DROP FUNCTION IF EXISTS ${functionName}()`,
   };

@@ -11,7 +11,8 @@ import {
 import { sqlStateOf } from '../postgres/failures.js';
 import { planInstallation, planRemoval, recordOpenings, type Change } from './generate-plan.js';
 import { wantedOf, type InstallOptions, type Wanted } from './options.js';
-import { refuseSharedCaches } from './others.js';
+import { refuseForeignParts, refuseSharedCaches } from './others.js';
+import { readParts } from './parts.js';
 import * as statements from './statements.js';
 import { expectedTriggers, readTriggers, tablesOf } from './triggers.js';
 
@@ -144,8 +145,10 @@ async function installation(
   { source, wanted, attempt }: Installing,
 ): Promise<Change> {
   await refuseSharedProfiles(session, mapping);
-  const found = await readTriggers(session, mapping);
-  const expected = expectedTriggers(mapping, wanted);
+  const parts = await readParts(session, mapping);
+  const found = await readTriggers(session, mapping, parts);
+  const expected = expectedTriggers(mapping, wanted, parts);
+  refuseForeignParts(mapping, expected, found);
   return planInstallation({ mapping, found, attempt }, expected, { source, wanted });
 }
 
@@ -180,8 +183,9 @@ async function busy(
   mapping: ResolvedMapping,
   cause: unknown,
 ): Promise<TrueupError> {
+  const tables = [...tablesOf(mapping), ...(await readParts(database, mapping))];
   const holders = await database.query<statements.HolderRow>(
-    statements.lockHolders(tablesOf(mapping).map(({ oid }) => oid)),
+    statements.lockHolders(tables.map(({ oid }) => oid)),
   );
   const told = holders.map(
     ({ pid, kind, application, role, seconds }) =>

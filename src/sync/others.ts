@@ -3,6 +3,8 @@ import type { ResolvedMapping } from '../mapping/model.js';
 import * as catalog from '../mapping/statements.js';
 import type { Queryable } from '../postgres/database.js';
 import { splitTableName } from '../postgres/identifiers.js';
+import type { TriggerDefinition } from './definition.js';
+import { functionNames } from './names.js';
 import * as statements from './statements.js';
 
 /** Installations on other ledgers that write the same caches: each would undo what the other does. */
@@ -58,6 +60,40 @@ export async function refuseSharedCaches(
     {
       hint: `Give each ledger caches of its own, or take the other one away with its mapping: trueup sync remove --config FILE`,
     },
+  );
+}
+
+/**
+ * Two ledgers of which one is a part of the other would take the same place on that table: whoever came
+ * last would end what the other one follows. The functions of a ledger that was renamed are its own.
+ *
+ * @throws TrueupError `mapping_mismatch`
+ */
+export function refuseForeignParts(
+  mapping: ResolvedMapping,
+  expected: readonly TriggerDefinition[],
+  found: readonly statements.TriggerRow[],
+): void {
+  const ledger = mapping.ledger.table;
+  const own = new Set([
+    ...functionNames(ledger.quoted),
+    ...found.filter(({ tableOid }) => tableOid === ledger.oid).map((row) => row.functionName),
+  ]);
+  const other = found.find(
+    (row) =>
+      row.ofTrueup &&
+      !own.has(row.functionName) &&
+      expected.some(
+        ({ partOf, table, triggerName }) =>
+          partOf !== null && table.oid === row.tableOid && triggerName === row.name,
+      ),
+  );
+  if (other === undefined) return;
+  throw new TrueupError(
+    'mapping_mismatch',
+    `${other.table} is a part of ${ledger.quoted}, and has the trigger ${other.name} of a sync of its own: ` +
+      'each would end what the other follows',
+    { hint: 'Take that one away with its mapping: trueup sync remove --config FILE' },
   );
 }
 

@@ -1,4 +1,4 @@
-import type { ResolvedMapping } from '../mapping/model.js';
+import type { ResolvedMapping, Table } from '../mapping/model.js';
 import type { Mapping } from '../mapping/schema.js';
 import type { Statement } from '../postgres/database.js';
 import type { Guard } from './options.js';
@@ -38,15 +38,25 @@ export interface OtherInstallationRow {
   readonly mapping: Mapping;
 }
 
-/** What is installed on other ledgers, as long as a trigger of it stands. */
+/**
+ * What is installed on other ledgers, as long as a trigger of it stands. One whose trigger is on this table
+ * is this ledger under an older name, unless it came there from a parent of which this table is a part.
+ */
 export function otherInstallations(ledger: string, ledgerOid: string): Statement {
   return {
-    text: `SELECT i.ledger, i.mapping FROM trueup.sync_installations i
+    text: `WITH called AS (
+             SELECT t.tgrelid, format('trueup."%s"', p.proname) AS function_name
+               FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+               JOIN pg_namespace n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'trueup' AND NOT t.tgisinternal
+           )
+           SELECT i.ledger, i.mapping FROM trueup.sync_installations i
             WHERE i.ledger <> $1 AND i.removed_at IS NULL
-              AND EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-                            JOIN pg_namespace n ON n.oid = p.pronamespace
-                           WHERE n.nspname = 'trueup' AND i.function_name = format('trueup."%s"', p.proname)
-                             AND t.tgrelid <> $2::oid)
+              AND EXISTS (SELECT FROM called AS c WHERE c.function_name = i.function_name)
+              AND (NOT EXISTS (SELECT FROM called AS c
+                                WHERE c.function_name = i.function_name AND c.tgrelid = $2::oid)
+                   OR EXISTS (SELECT FROM called AS c JOIN pg_inherits h ON h.inhparent = c.tgrelid
+                               WHERE c.function_name = i.function_name AND h.inhrelid = $2::oid))
             ORDER BY i.ledger`,
     values: [ledger, ledgerOid],
   };
@@ -147,6 +157,34 @@ export function triggersOf(
               AND (t.tgrelid = ANY ($1::oid[]) OR n.nspname = 'trueup' AND p.proname = ANY ($2::name[]))
             ORDER BY c.oid, t.tgname`,
     values: [tableOids, functionNames],
+  };
+}
+
+/** A table somewhere below one of a mapping. */
+export interface PartRow extends Table {
+  /** The oid of the table of the mapping. */
+  readonly root: string;
+  /** A partition, not a table that inherits. */
+  readonly partition: boolean;
+  /** Its rows are on another server. */
+  readonly foreign: boolean;
+}
+
+/** The tables below these, in a tree of partitions or of inheritance; no temporary one, nobody else sees it. */
+export function partsOf(roots: readonly string[]): Statement {
+  return {
+    text: `WITH RECURSIVE below AS (
+             SELECT i.inhparent AS root, i.inhrelid AS oid FROM pg_inherits i WHERE i.inhparent = ANY ($1::oid[])
+              UNION
+             SELECT b.root, i.inhrelid FROM pg_inherits i JOIN below b ON i.inhparent = b.oid
+           )
+           SELECT b.root::text AS root, c.oid::text AS oid, n.nspname AS schema, c.relname AS name,
+                  format('%I.%I', n.nspname, c.relname) AS quoted, c.relispartition AS partition,
+                  c.relkind = 'f' AS foreign
+             FROM below b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relpersistence <> 't'
+            ORDER BY n.nspname, c.relname`,
+    values: [roots],
   };
 }
 

@@ -3,6 +3,7 @@ import type { Queryable } from '../postgres/database.js';
 import { recordsExist, standing } from './install.js';
 import { functionNames } from './names.js';
 import { installCommand, type Guard } from './options.js';
+import { readParts } from './parts.js';
 import * as statements from './statements.js';
 import {
   expectedTriggers,
@@ -80,7 +81,7 @@ export async function syncStatus(
   );
   return {
     ledger: ledger.quoted,
-    state: triggers.triggers.find(({ purpose }) => purpose === 'sync')?.state ?? 'missing',
+    state: triggers.triggers.find(({ key }) => key === 'sync')?.state ?? 'missing',
     ...triggers,
     waitingFailures: Number(waiting?.waiting ?? 0),
     oldestFailure: waiting?.oldest ?? null,
@@ -115,7 +116,7 @@ export async function triggerStatus(
 ): Promise<Pick<SyncStatus, 'guard' | 'protected' | 'deferred' | 'triggers' | 'remedy'>> {
   const recorded = await standing(session, mapping);
   const asked = recorded ?? { guard: 'off', protect: false, deferred: false, triggers: {} };
-  const expected = expectedTriggers(mapping, asked);
+  const expected = expectedTriggers(mapping, asked, await readParts(session, mapping));
   const found = await readTriggers(session, mapping);
   return {
     guard: asked.guard,

@@ -8,6 +8,7 @@ import { generateProtection, ownProtection } from './generate-protection.js';
 import { generateSync } from './generate.js';
 import { functionName, functionNames } from './names.js';
 import type { Wanted } from './options.js';
+import { onParts, type TablePart } from './parts.js';
 import * as statements from './statements.js';
 
 /** The state of one trigger. `changed`: it, or its function, is not what was installed or is asked for. */
@@ -15,52 +16,72 @@ export type TriggerState = 'installed' | 'missing' | 'disabled' | 'changed';
 
 /** A trigger that has to be there, and how it is. */
 export interface TriggerStatus {
-  /** `sync`, `guard wallet`, `guard profile`, `protection`, `protection_all`. */
+  /**
+   * `sync`, `guard wallet`, `guard profile`, `protection`, `protection_all`; on a partition or a table that
+   * inherits the same with the table behind it: `sync on app.ledger_2026`.
+   */
   readonly key: string;
   readonly purpose: TriggerDefinition['purpose'];
   /** Schema-qualified and quoted. */
   readonly table: string;
+  /** The table of the mapping of which that is a partition or a child; null where it is that itself. */
+  readonly partOf: string | null;
   readonly trigger: string;
   readonly state: TriggerState;
 }
 
 /**
  * Every trigger that Trueup expects for a mapping with these options, in the order in which their
- * tables are locked: those of the ledger, the wallet and the profile. Pure.
+ * tables are locked: those of the ledger, the wallet and the profile, and then those of their parts. Pure.
+ *
+ * @param parts the partitions and children of these tables, which need triggers of their own
  */
-export function expectedTriggers(mapping: ResolvedMapping, wanted: Wanted): TriggerDefinition[] {
+export function expectedTriggers(
+  mapping: ResolvedMapping,
+  wanted: Wanted,
+  parts: readonly TablePart[],
+): TriggerDefinition[] {
   const own = keepsOwnTables(mapping);
-  return [
+  const whole = [
     syncTrigger(mapping, wanted),
     ...(own ? ownProtection(mapping) : wanted.protect ? generateProtection(mapping) : []),
     ...(wanted.guard === 'off' ? [] : generateGuards(mapping, wanted.guard)),
   ];
+  return [...whole, ...whole.flatMap((trigger) => onParts(trigger, parts))];
 }
 
 function syncTrigger(mapping: ResolvedMapping, { deferred }: Wanted): TriggerDefinition {
-  const { body, createFunction, createTrigger } = generateSync(mapping, { deferred });
+  const made = generateSync(mapping, { deferred });
+  const { body, createFunction, createTrigger, createTriggerOn } = made;
   return {
     key: 'sync',
     purpose: 'sync',
     part: 'ledger',
     table: mapping.ledger.table,
+    partOf: null,
+    forEach: 'statement',
     triggerName: SYNC_TRIGGER,
     functionName: functionName('sync', mapping.ledger.table.quoted),
     body,
     always: false,
     createFunction,
     createTrigger,
+    createTriggerOn,
   };
 }
 
-/** Reads the triggers of Trueup on the tables of a mapping, and those that its functions are on elsewhere. */
+/**
+ * Reads the triggers on the tables of a mapping and on these parts of them, and wherever else the functions
+ * of its sync are called.
+ */
 export function readTriggers(
   session: Queryable,
   mapping: ResolvedMapping,
+  parts: readonly TablePart[] = [],
 ): Promise<readonly statements.TriggerRow[]> {
   return session.query<statements.TriggerRow>(
     statements.triggersOf(
-      tablesOf(mapping).map(({ oid }) => oid),
+      [...tablesOf(mapping), ...parts].map(({ oid }) => oid),
       functionNames(mapping.ledger.table.quoted),
     ),
   );
@@ -105,6 +126,7 @@ export function statesOf(
       key: one.key,
       purpose: one.purpose,
       table: one.table.quoted,
+      partOf: one.partOf?.quoted ?? null,
       trigger: one.triggerName,
       state: stateOf(one, row, recorded[one.key]),
     };

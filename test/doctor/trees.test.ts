@@ -1,18 +1,22 @@
 import { describe, expect, test } from 'vitest';
+import { writeConfig } from '../cli/fixture.js';
 import { createDatabase } from '../support/database.js';
 import { caches, createEconomy, findings, truth, type Economy } from '../support/economy.js';
+import { makeFolder } from '../support/folder.js';
 import { complaints, expectMended, linesOf, type Patient } from './support.js';
 
 /** Partitions, and tables that inherit: triggers of the whole are not on all of them. */
 
 const db = await createDatabase('empty');
+const folder = makeFolder('trees');
 let economy: Economy;
 let patient: Patient;
 
 async function adopt(): Promise<void> {
   await db.run('DROP SCHEMA IF EXISTS trueup CASCADE; DROP SCHEMA IF EXISTS app CASCADE');
   economy = await createEconomy(db, 3);
-  patient = { db, config: economy.mapping };
+  const configFile = writeConfig(folder, 'trueup.config.json', economy.mapping);
+  patient = { db, config: economy.mapping, configFile };
 }
 
 const insert = (table: string, wallet: number, amount: number): Promise<void> =>
@@ -33,10 +37,13 @@ describe('partitions', () => {
       CREATE TABLE app.rest PARTITION OF app.high DEFAULT`);
   }
 
-  test('what is written to a partition directly is not followed: told, found, mended, and removable', async () => {
+  test('a partition that came after the triggers passes them: told, found, mended, and removable', async () => {
     await partitionLedger();
     const trueup = await db.trueup({ config: economy.mapping });
-    await trueup.installSync();
+    await db.run('ALTER TABLE app.ledger DETACH PARTITION app.low');
+    await trueup.installSync({ guard: 'record' });
+    expect(await linesOf(patient, 'partition')).toMatchObject([{ level: 'ok' }]);
+    await db.run('ALTER TABLE app.ledger ATTACH PARTITION app.low FOR VALUES FROM (0) TO (2)');
     await insert('app.ledger', 1, 5);
     await insert('app.low', 1, 7);
     expect(await findings(trueup)).toMatchObject([
@@ -45,7 +52,14 @@ describe('partitions', () => {
       { part: 'profile' },
       { part: 'profile' },
     ]);
-    await expectMended(patient, 'partition', 'error', 'rows written to app."High ""3""" directly');
+    expect(await linesOf(patient, 'partition')).toMatchObject([
+      {
+        what: 'rows written to app.low directly pass trueup_sync of "app"."ledger"',
+        remedy: 'trueup sync install --guard record',
+      },
+    ]);
+    expect(await linesOf(patient, 'trigger_present')).toMatchObject([{ level: 'ok' }]);
+    await expectMended(patient, 'partition', 'error', 'rows written to app.low directly');
     await expectMended(patient, 'ledger_index', 'warning', 'wallet_id');
     await trueup.reconcile({ all: true });
     await insert('app.low', 1, 1);
@@ -59,6 +73,43 @@ describe('partitions', () => {
     expect(await db.value(`SELECT count(*) FROM pg_trigger WHERE tgname = 'trueup_sync'`)).toBe(
       '0',
     );
+  });
+
+  test('a partition that went away is told for as long as its trigger counts', async () => {
+    await partitionLedger();
+    await (await db.trueup({ config: economy.mapping })).installSync({ protect: true });
+    await db.run('ALTER TABLE app.ledger DETACH PARTITION app.low');
+    const what = 'trigger trueup_sync counts the rows of app.low, which is no part of the ledger';
+    await expectMended(patient, 'partition', 'error', what);
+    await insert('app.low', 1, 5);
+    expect((await caches(db, economy))[0]).toBe('1 0 0 | 0 0');
+  });
+
+  test('the trigger of a partition is looked at as that of the whole is', async () => {
+    await partitionLedger();
+    await (await db.trueup({ config: economy.mapping })).installSync();
+    await db.run(`ALTER TABLE app.low DISABLE TRIGGER trueup_sync`);
+    await expectMended(patient, 'trigger_enabled', 'error', 'trueup_sync of app.low is disabled');
+  });
+
+  test('a foreign table is told, and in nobody’s way', async () => {
+    await partitionLedger();
+    await db.run(`
+      CREATE EXTENSION IF NOT EXISTS file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+      CREATE FOREIGN TABLE app.old (id bigint NOT NULL, wallet_id bigint NOT NULL, amount integer, reason text,
+        key text, created_at timestamptz NOT NULL) SERVER files OPTIONS (program 'true');
+      CREATE TABLE app.plain (LIKE app.old) PARTITION BY RANGE (wallet_id);
+      ALTER TABLE app.plain ATTACH PARTITION app.old FOR VALUES FROM (9) TO (99)`);
+    const config = {
+      ...economy.mapping,
+      ledger: { ...economy.mapping.ledger, table: 'app.plain' },
+    };
+    const trueup = await db.trueup({ config });
+    await trueup.installSync({ protect: true });
+    expect(await linesOf({ db, config }, 'partition')).toMatchObject([
+      { level: 'info', what: expect.stringContaining('app.old is a foreign table') as string },
+    ]);
+    await trueup.removeSync();
   });
 
   test('a ledger that is a partition itself is passed by what comes through its parent', async () => {

@@ -197,6 +197,7 @@ describe('an append-only ledger', () => {
         profile: { ...economy.mapping.profile, table: 'app.profile', id: 'id' },
       },
     });
+    await trueup.removeSync();
     await parts.installSync({ protect: true });
     await db.run(
       `CREATE TABLE app.part_2 PARTITION OF app.parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')`,
@@ -204,7 +205,9 @@ describe('an append-only ledger', () => {
     await db.run(
       `INSERT INTO app.parts (wallet_id, amount, day) VALUES (1, 5, '2025-02-02'), (1, 6, '2026-02-02')`,
     );
+    await parts.installSync({ protect: true });
     for (const table of ['app.parts', 'app.part_1', 'app.part_2']) {
+      await expect(db.run(`TRUNCATE ${table}`)).rejects.toMatchObject({ code: 'TU003' });
       await expect(db.run(`DELETE FROM ${table}`)).rejects.toMatchObject({ code: 'TU003' });
     }
     const sound = (): Promise<boolean> =>

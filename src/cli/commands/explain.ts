@@ -47,7 +47,9 @@ async function run(options: Options): Promise<ExitStatus> {
       ...(walletId === undefined ? {} : { walletId }),
     });
     print(options.json === true ? storyJson(story) : storyLines(story));
-    const differs = story.wallets.some(({ findings }) => findings.length > 0);
+    const differs = story.wallets.some(
+      ({ findings, sharedWith }) => findings.length + sharedWith.length > 0,
+    );
     return differs ? EXIT.drift : EXIT.ok;
   } finally {
     await trueup.close();

@@ -181,11 +181,12 @@ function lines(found: SyncStatus): string {
     `${STATES[state]}${state === 'installed' ? '' : `: ${found.remedy}`}`;
   const of = (purpose: TriggerStatus['purpose']): string =>
     found.triggers
-      .filter((one) => one.purpose === purpose)
+      .filter((one) => one.purpose === purpose && one.partOf === null)
       .map((one) => `\n  ${one.trigger} on ${one.table}: ${told(one.state)}`)
       .join('');
   return [
     `${found.ledger}: ${told(found.state)}`,
+    ...partLines(found.triggers, told),
     `guard: ${found.guard}${of('guard')}`,
     `append-only: ${found.protected ? 'yes' : 'no'}${of('protection')}`,
     waiting,
@@ -195,6 +196,23 @@ function lines(found: SyncStatus): string {
       ? []
       : [`activity events waiting: ${String(found.waitingActivity)}: trueup sync heal`]),
   ].join('\n');
+}
+
+/** A ledger can have a thousand partitions: those that are well are counted, the others named. */
+function partLines(
+  triggers: readonly TriggerStatus[],
+  told: (state: SyncStatus['state']) => string,
+): string[] {
+  const onParts = triggers.filter(({ partOf }) => partOf !== null);
+  const amiss = onParts.filter(({ state }) => state !== 'installed');
+  const tables = new Set(onParts.map(({ table }) => table));
+  for (const { table } of amiss) tables.delete(table);
+  return [
+    ...(tables.size === 0
+      ? []
+      : [`  on ${String(tables.size)} partitions or tables that inherit: installed`]),
+    ...amiss.map((one) => `  ${one.trigger} on ${one.table}: ${told(one.state)}`),
+  ];
 }
 
 function withoutHistoryLine(wallets: number): string {
