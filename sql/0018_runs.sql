@@ -58,7 +58,7 @@ CREATE TABLE trueup.findings (
     user_id     text,
     -- reported: there is nothing to write. review: larger than the run may repair by itself.
     -- critical: the ledger's sum is negative without overdraft. skipped: locked by others.
-    -- failed: the database refused the repair. The last three have no part and no field.
+    -- failed: the database refused the repair. The last two have no part and no field.
     state       text NOT NULL CHECK (state IN ('reported', 'review', 'critical', 'skipped', 'failed')),
     part        text CHECK (part IN ('wallet', 'profile')),
     field       text,
@@ -83,7 +83,6 @@ CREATE TABLE trueup.suspects (
     position   bigint GENERATED ALWAYS AS IDENTITY,
     wallet_id  text NOT NULL,
     delta      numeric NOT NULL,                           -- the largest difference of its caches, in coins
-    repairable boolean NOT NULL,                           -- there is something that can be written
     PRIMARY KEY (run_id, position)
 );
 

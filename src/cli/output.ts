@@ -108,7 +108,7 @@ function verdict(summary: ReconcileSummary): string {
   const left = summary.findings - summary.repaired - summary.review;
   const sentences = [
     ...(summary.drifted + summary.skipped === 0 ? ['nothing drifted'] : []),
-    ...(summary.repaired > 0 && left + summary.review === 0
+    ...(summary.repaired > 0 && left + summary.review === 0 && summary.rail === null
       ? ['all that drifted was repaired']
       : []),
     ...(!summary.dryRun && left > 0 ? [`${String(left)} findings could not be repaired`] : []),
@@ -124,7 +124,11 @@ function verdict(summary: ReconcileSummary): string {
     ...(summary.incomplete === 'interrupted' ? ['incomplete: interrupted'] : []),
     ...(summary.incomplete === 'stopped' ? ['incomplete: told to stop'] : []),
     ...(summary.incomplete === 'run_time' ? ['incomplete: its time was over'] : []),
-    ...(summary.rail === null ? [] : [`stopped before the first repair: ${summary.rail.message}`]),
+    ...(summary.rail === null
+      ? []
+      : [
+          `stopped before ${summary.repaired === 0 ? 'the first' : 'any further'} repair: ${summary.rail.message}`,
+        ]),
   ];
   return sentences.join('; ');
 }

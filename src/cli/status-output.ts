@@ -122,6 +122,7 @@ const STATES: Readonly<Record<OpenFindings['state'], string>> = {
   review: 'waits for approval',
   critical: 'CRITICAL',
   skipped: 'was locked',
+  undone: 'taken back by an undo',
   failed: 'repair refused',
 };
 

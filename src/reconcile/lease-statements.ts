@@ -22,6 +22,14 @@ export function abandonDead(ledger: string): Statement {
   };
 }
 
+/** Whether a process is at work on this run. */
+export function isAtWork(runId: string): Statement {
+  return {
+    text: `SELECT FROM trueup.runs AS r WHERE r.id = $1 AND r.state = 'running' AND NOT ${isDead}`,
+    values: [runId],
+  };
+}
+
 /** Who is at work. */
 export interface HolderRow {
   readonly id: string;

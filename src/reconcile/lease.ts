@@ -61,7 +61,8 @@ export class Lease {
       throw error;
     }
     const lease = new Lease(run.id, token, session);
-    lease.#schedule();
+    // A run that is taken up hears first what it was told before, such as to pause.
+    await lease.#beat();
     return lease;
   }
 

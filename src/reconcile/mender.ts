@@ -7,7 +7,7 @@ import { patiently } from './patience.js';
 import { repairWallets, type RepairOutcome } from './repair.js';
 import type { OnLocked } from './repair-statements.js';
 import type { Reporter } from './reporter.js';
-import type { Tiers } from './tiers.js';
+import type { Holding } from './tiers.js';
 import { detailsOf, type Suspect, type Walk } from './walk.js';
 
 /** Wallets that are repaired in one transaction: enough to be fast, few enough to be in nobody's way. */
@@ -28,7 +28,7 @@ export interface MenderOptions {
   readonly runId: string;
   readonly reporter: Reporter;
   /** null: whatever is found is repaired. */
-  readonly tiers: Tiers | null;
+  readonly holding: Holding;
   readonly signal: AbortSignal | undefined;
   /** The connection was lost; the work is done again. */
   readonly onLost: () => void;
@@ -88,7 +88,7 @@ export class Mender {
     onLocked: OnLocked,
     breaks: ReadonlyMap<string, Break>,
   ): Promise<RepairOutcome> {
-    const { walk, runId, signal, onLost, tiers } = this.#options;
+    const { walk, runId, signal, onLost, holding } = this.#options;
     const { database, mapping, investigator } = walk;
     const batch = this.#batch;
     const options = {
@@ -96,7 +96,7 @@ export class Mender {
       onLocked,
       investigator,
       breaks: new Map([...breaks].map(([id, { broken }]) => [id, broken])),
-      tiers,
+      holding,
       reach: (stage: Parameters<typeof reach>[0]) => {
         reach(stage, batch);
       },

@@ -52,18 +52,21 @@ export interface LeftRun {
   readonly resumed: number;
 }
 
-/** A run of this ledger; without an id the last one. */
+/** A run of this ledger; without an id the last one, but for runs of some users that are over. */
 export function findRun(ledger: string, id: string | undefined): Statement {
   return {
     text: `SELECT r.id, r.state, r.scope, r.options, r.fingerprint, r.checkpoint, r.resumed
              FROM trueup.runs AS r
-            WHERE r.ledger = $1 AND r.kind = 'reconcile'${id === undefined ? '' : ' AND r.id = $2'}
+            WHERE r.ledger = $1 AND r.kind = 'reconcile'${id === undefined ? " AND NOT (r.scope = 'some' AND r.state IN ('running', 'finished'))" : ' AND r.id = $2'}
             ORDER BY r.started_at DESC LIMIT 1`,
     values: id === undefined ? [ledger] : [ledger, id],
   };
 }
 
-/** Takes up a run that has stopped, unless another one over the whole ledger is under way. */
+/**
+ * Takes up a run that has stopped, unless another one over the whole ledger is under way. A run that was told
+ * to pause goes on pausing where no person takes it up.
+ */
 export function resumeRun(
   run: Pick<NewRun, 'id' | 'options' | 'host' | 'process' | 'unattended'>,
   token: string,
@@ -72,7 +75,7 @@ export function resumeRun(
     text: `UPDATE trueup.runs AS r
               SET state = 'running', resumed = r.resumed + 1, options = $3, host = $4, process = $5, unattended = $6,
                   token = $2, backend = pg_backend_pid(), heartbeat_at = clock_timestamp(),
-                  control = 'run', waiting = NULL, error = NULL, finished_at = NULL, exit_status = NULL, counts = NULL
+                  control = CASE WHEN $6 AND r.control = 'pause' THEN 'pause' ELSE 'run' END, waiting = NULL, error = NULL, finished_at = NULL, exit_status = NULL, counts = NULL
             WHERE r.id = $1 AND r.state IN ('interrupted', 'stopped', 'failed', 'abandoned')
               AND (r.scope = 'some' OR NOT EXISTS (
                      SELECT FROM trueup.runs AS o WHERE o.ledger = r.ledger AND o.kind = 'reconcile'
@@ -250,8 +253,10 @@ export type Seen =
 /**
  * Closes what earlier runs left open, where this one has looked at the wallet: whatever is still wrong is
  * a finding of this run. What others found while it was at work stays open.
+ *
+ * @param negatives whether the run looks for wallets below zero; one that does not cannot say that none is
  */
-export function settleFindings(runId: string, seen: Seen): Statement {
+export function settleFindings(runId: string, seen: Seen, negatives: boolean): Statement {
   const [condition, ...values] =
     seen.kind === 'all'
       ? ['true']
@@ -262,7 +267,7 @@ export function settleFindings(runId: string, seen: Seen): Statement {
     text: `UPDATE trueup.findings AS f SET settled_at = clock_timestamp(), settled_by = $1
              FROM trueup.runs AS r
             WHERE r.id = $1 AND f.ledger = r.ledger AND f.settled_at IS NULL AND f.run_id <> r.id
-              AND f.found_at < r.started_at AND ${condition}`,
+              AND f.found_at < r.started_at AND ${condition}${negatives ? '' : " AND f.state <> 'critical'"}`,
     values: [runId, ...values],
   };
 }

@@ -143,8 +143,8 @@ export class RunRecord {
   }
 
   /** Closes what earlier runs had left open. */
-  async settle(seen: Seen): Promise<void> {
-    await this.#database.query(statements.settleFindings(this.id, seen));
+  async settle(seen: Seen, negatives: boolean): Promise<void> {
+    await this.#database.query(statements.settleFindings(this.id, seen, negatives));
   }
 
   /**

@@ -13,6 +13,8 @@ import {
   partDiffers,
 } from './generate-comparison.js';
 import { asText } from './generate-truth.js';
+import { MOST } from './survey-statements.js';
+import type { Holding } from './tiers.js';
 
 /** Statements that lock and repair. */
 
@@ -74,7 +76,7 @@ export interface FoundRow {
   readonly entry_count: string;
   /** More coins than the run may move by itself: it was left as it is. */
   readonly held: boolean;
-  /** What its entries sum up to, where that is below zero without overdraft and the run has tiers. */
+  /** What its entries sum up to, where that is below zero without overdraft and such are looked for. */
   readonly critical: string | null;
   readonly frozen: boolean;
   /** JSON: `"wallet.balance": ["7", "494"]` for every cache that differed: before and after. */
@@ -93,20 +95,18 @@ export function repairLocked(
   record: {
     readonly runId: string;
     readonly cause: Cause;
-    /** Coins a cache may be changed by; what differs by more is left. */
-    readonly reviewOver?: bigint | undefined;
+    readonly holding?: Holding | undefined;
   },
 ): Statement {
   const most = String(walletIds.length);
-  const { reviewOver } = record;
-  const tiers = reviewOver !== undefined;
-  const held = tiers ? `${largestDelta(mapping)} > $4::numeric` : 'false';
+  const { over, freezing = false } = record.holding ?? {};
+  const held = over === undefined ? 'false' : `least(${largestDelta(mapping)}, ${MOST}) > $4::numeric`;
   const differ = cachesDiffer(mapping);
   return {
     text: `WITH found AS MATERIALIZED (
   SELECT c.*, ${held} AS held, '{' || concat_ws(',', ${changes(mapping)}) || '}' AS changes
     FROM (${comparison(mapping, { kind: 'ids' }, { chain: false, rows: true })}) AS c
-   WHERE c.wallet_exists AND ${tiers ? `(${differ} OR ${isCritical})` : differ} LIMIT ${most}
+   WHERE c.wallet_exists AND ${freezing ? `(${differ} OR ${isCritical})` : differ} LIMIT ${most}
 ), repairable AS MATERIALIZED (
   SELECT c.* FROM found AS c WHERE NOT c.held AND ${differ} AND NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
 ), ${repairOfWallets(mapping)}, ${repairOfProfiles(mapping)}recorded AS (
@@ -115,12 +115,12 @@ export function repairLocked(
     FROM repairable AS c WHERE c.profile_exists OR c.profile_id IS NULL OR ${written(mapping)} <> '{}'
 )
 SELECT c.wallet_id::text, c.profile_id::text, c.profile_exists, c.user_id::text, c.entry_count::text, c.held, c.frozen,
-       ${tiers ? `CASE WHEN ${isCritical} THEN ${asText('c.wallet_balance_expected')} END` : 'NULL'} AS critical, c.changes
+       ${freezing ? `CASE WHEN ${isCritical} THEN ${asText('c.wallet_balance_expected')} END` : 'NULL'} AS critical, c.changes
   FROM found AS c
  ORDER BY c.wallet_id`,
     values: [
       ...[walletIds, record.runId, record.cause],
-      ...(reviewOver === undefined ? [] : [String(reviewOver)]),
+      ...(over === undefined ? [] : [String(over)]),
     ],
   };
 }

@@ -12,7 +12,7 @@ import { byHalves } from './halves.js';
 import { refuseUnseenOpenings } from './known-openings.js';
 import { foundDecoder } from './rows.js';
 import * as statements from './repair-statements.js';
-import { heldBack, type CriticalWallet, type Tiers } from './tiers.js';
+import { heldBack, type CriticalWallet, type Holding } from './tiers.js';
 
 /** A wallet whose repair the database refused. */
 export interface FailedRepair {
@@ -26,7 +26,7 @@ export interface RepairOutcome {
   readonly found: readonly (readonly Finding[])[];
   /** Left alone, because somebody else holds the wallet or its profile. */
   readonly locked: readonly string[];
-  /** Wallets whose entries sum up to what they may not have, drifted or not: only in a run with tiers. */
+  /** Wallets whose entries sum up to what they may not have, drifted or not: only where they are looked for. */
   readonly critical: readonly CriticalWallet[];
   /** The database refused the new value, such as one that its column cannot hold. */
   readonly failed: readonly FailedRepair[];
@@ -39,7 +39,7 @@ export interface RepairOptions {
   readonly onLocked: statements.OnLocked;
   readonly investigator: Investigator;
   /** What is left for people; left out: whatever is found is repaired. */
-  readonly tiers?: Tiers | null;
+  readonly holding?: Holding;
   /** Breaks in running balances that detection has seen, by wallet. */
   readonly breaks?: ReadonlyMap<string, CacheComparison>;
   /** What is done with wallets that are locked; default: {@link repairHeld}. It may be done again. */
@@ -134,11 +134,11 @@ export async function repairHeld(
   walletIds: readonly string[],
   options: Omit<RepairOptions, 'onLocked'>,
 ): Promise<Pick<RepairOutcome, 'found' | 'critical'>> {
-  const { investigator, runId, tiers } = options;
+  const { investigator, runId, holding } = options;
   await refuseUnseenOpenings(session, mapping);
   const ledger = await investigator.ledger(session, runId);
   const usual = fallbackCause(ledger);
-  const record = { runId, cause: usual, reviewOver: tiers?.reviewOver };
+  const record = { runId, cause: usual, holding };
   const rows = await session.query<statements.FoundRow>(
     statements.repairLocked(mapping, walletIds, record),
   );

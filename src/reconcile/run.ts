@@ -23,7 +23,7 @@ import { asRecorded, withRecorded } from './recorded-options.js';
 import { Reporter } from './reporter.js';
 import { Stages, type StagesEnd, type StagesOptions } from './stages.js';
 import { concludeRun, scopeOf, summaryOf, type AtEnd, type ReconcileSummary } from './summary.js';
-import { tiersOf } from './tiers.js';
+import { holdingOf, tiersOf } from './tiers.js';
 import { walletsOf } from './users.js';
 import { settledSince } from './verification.js';
 import { verifiedFacts } from './verified.js';
@@ -134,7 +134,7 @@ async function repairOnRecord(
   const { onLost } = parts;
   const mender = new Mender({
     ...{ walk: parts.walk, runId: record.id, reporter, signal: options.signal, onLost },
-    tiers: tiersOf(options),
+    holding: holdingOf(options),
   });
   const { from, plan, end: ended } = await planOf(run, parts, { ...record.from, since, base });
   const stages = new Stages({

@@ -12,6 +12,7 @@ import type { Seen } from './record-statements.js';
 import { forgetOldFindings } from './retention.js';
 import type { Incomplete, StagesEnd } from './stages.js';
 import { dropSuspects } from './survey-statements.js';
+import { tiersOf } from './tiers.js';
 import { recordVerified, verifiedFacts, type VerifiedFacts } from './verified.js';
 import { markVerified } from './verification.js';
 
@@ -112,7 +113,7 @@ export async function concludeRun(
   const tally = { checked: point.checked, ...counts };
   const summary = summaryOf(run, { tally, end, record, verified });
   const seen = seenOf(mapping, { end, point, walletIds, plan });
-  if (seen !== null) await record.settle(seen);
+  if (seen !== null) await record.settle(seen, tiersOf(run.options) !== null);
   if (end === null) {
     await database.query(dropSuspects(record.id));
     const everyWallet = walletIds === undefined && plan === undefined;

@@ -9,8 +9,34 @@ export interface Tiers {
   readonly reviewOver: bigint;
 }
 
+/** What a repair leaves as it is. */
+export interface Holding {
+  /** A wallet with a cache that differs by more coins. */
+  readonly over?: bigint | undefined;
+  /** Whether wallets below zero are looked for, and frozen. */
+  readonly freezing: boolean;
+}
+
 /** Of unattended runs, in coins. */
 const UNATTENDED_REVIEW_OVER = 100n;
+
+/**
+ * What a repair leaves under lock: what its tiers leave, and what would break the rail of the largest delta.
+ * The survey of a run has let it go on, but a wallet may have moved since, for days where it was resumed.
+ */
+export function holdingOf(options: {
+  readonly reviewOver?: bigint | undefined;
+  readonly maxDelta?: bigint | undefined;
+  readonly unattended?: boolean | undefined;
+}): Holding {
+  const tiers = tiersOf(options);
+  const bounds = [tiers?.reviewOver, options.maxDelta].filter((bound) => bound !== undefined);
+  const over = bounds.reduce<bigint | undefined>(
+    (least, bound) => (least === undefined || bound < least ? bound : least),
+    undefined,
+  );
+  return { over, freezing: tiers !== null };
+}
 
 /** null: a run that somebody watches repairs whatever it finds. */
 export function tiersOf(options: {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Trueup, UndoLeft } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
 import { caches, findings, settledEconomy, truth, type Economy } from '../support/economy.js';
@@ -66,7 +66,53 @@ test('a run is undone once; the undo can be undone in turn', async () => {
   await undo(runId);
   expect(await undo(runId)).toEqual({ left: [], undone: 0, status: 0 });
   expect(await caches(db, economy)).toEqual(before);
-  expect(await undo('last')).toMatchObject({ undone: 3, left: [] });
+  const again = await db.value(`SELECT id FROM trueup.runs WHERE kind = 'undo'`);
+  expect(await undo(again)).toMatchObject({ undone: 3, left: [] });
+  expect(await caches(db, economy)).toEqual(await truth(db, economy));
+});
+
+test('the last run is never an undo: asking twice takes back once', async () => {
+  const { before } = await repaired();
+  expect(await undo('last')).toMatchObject({ undone: 3 });
+  expect(await undo('last')).toMatchObject({ undone: 0 });
+  expect(await caches(db, economy)).toEqual(before);
+});
+
+test('what was taken back is known to be wrong, until the undo is undone or a run has looked', async () => {
+  const left = async (): Promise<number> => {
+    const { open, exitStatus } = await trueup.status();
+    const findings = open.reduce(
+      (sum, { state, findings: n }) => sum + (state === 'undone' ? n : 0),
+      0,
+    );
+    expect(exitStatus).toBe(findings > 0 ? 2 : 0);
+    return findings;
+  };
+  await repaired();
+  expect(await left()).toBe(0);
+  await undo('last');
+  expect(await left()).toBe(4);
+  expect((await trueup.reconcile({ sinceCheckpoint: true })).repaired).toBe(4);
+  expect(await left()).toBe(0);
+  await undo('last');
+  await undo(
+    await db.value(
+      `SELECT id FROM trueup.runs WHERE kind = 'undo' ORDER BY started_at DESC LIMIT 1`,
+    ),
+  );
+  expect(await left()).toBe(0);
+});
+
+test('a run under way is not taken back', async () => {
+  const other = await db.connect();
+  onTestFinished(() => other.query('ROLLBACK').then(() => undefined));
+  await other.query('BEGIN; SELECT FROM app.wallet WHERE id = 2 FOR UPDATE');
+  const under = trueup.reconcile({ all: true, batchSize: 1 });
+  const repairs = `SELECT count(*) FROM trueup.repairs AS p JOIN trueup.runs AS r ON r.id = p.run_id WHERE r.state = 'running'`;
+  await vi.waitFor(async () => expect(await db.value(repairs)).not.toBe('0'), { timeout: 20_000 });
+  await expect(trueup.undo({ run: 'last' })).rejects.toMatchObject({ code: 'run_under_way' });
+  await other.query('ROLLBACK');
+  expect((await under).exitStatus).toBe(0);
   expect(await caches(db, economy)).toEqual(await truth(db, economy));
 });
 

@@ -112,6 +112,37 @@ describe('from another process', () => {
     expect(await caches(db, economy)).toEqual(await truth(db, economy));
   });
 
+  test('the last run that can be told is the one under way, whatever has come after it', async () => {
+    const run = await atTheGate();
+    await trueup.reconcile({ userIds: ['1'] });
+    await tell('stop');
+    await open();
+    expect((await run.ended).status).toBe(3);
+    // Nor does a run of one user keep the others from being resumed.
+    await trueup.reconcile({ userIds: ['1'] });
+    expect(await trueup.reconcile({ resume: true })).toMatchObject({ checked: WALLETS });
+  });
+
+  test.each([true, false])(
+    'a pause outlives its process, unless a person resumes the run',
+    async (unattended) => {
+      const { runId } = await trueup.reconcile({ all: true, limit: 3 });
+      await db.run(`UPDATE trueup.runs SET control = 'pause' WHERE id = $1`, [runId]);
+      const pauses: ReconcilePause[] = [];
+      const summary = await trueup.reconcile({
+        resume: runId,
+        unattended,
+        maxRepairs: WALLETS,
+        onPause: (pause) => {
+          pauses.push(pause);
+          void trueup.steer({ run: runId, action: 'resume' });
+        },
+      });
+      expect(summary).toMatchObject({ checked: WALLETS });
+      expect(pauses.length > 0).toBe(unattended);
+    },
+  );
+
   test('a run is stopped after its batch, says how it goes on, and goes on', async () => {
     const run = await atTheGate();
     await tell('stop');

@@ -89,6 +89,20 @@ describe('a difference that is larger than a run may repair by itself', () => {
     expect((await under).summary).toMatchObject({ repaired: 0, review: 4 });
   });
 
+  test('is not made where it would break the rail that the survey kept', async () => {
+    const other = await db.connect();
+    await other.query('BEGIN');
+    await other.query('INSERT INTO app.ledger (wallet_id, amount) VALUES (2, 1000)');
+    await other.query('SELECT FROM app.wallet WHERE id = 2 FOR UPDATE');
+    const under = run({ maxDelta: 101 });
+    await waitForLock();
+    await other.query('COMMIT');
+    const { summary } = await under;
+    expect(summary).toMatchObject({ repaired: 3, review: 4, exitStatus: 2 });
+    const waiting = (await recorded(summary.runId)).map(({ wallet_id: id }) => id);
+    expect(new Set(waiting)).toEqual(new Set(['2']));
+  });
+
   test('a null cache counts as 0', async () => {
     await db.run(`ALTER TABLE app.wallet ALTER earned DROP NOT NULL;
       UPDATE app.wallet SET earned = NULL WHERE id IN (1, 5)`);
@@ -134,6 +148,19 @@ describe('a wallet whose entries sum up to less than zero', () => {
       },
     ]);
     expect(await frozen()).toEqual([{ id: '1', frozen_reason: 'its entries sum up to -900' }]);
+  });
+
+  test('stays critical when a run ends that does not look for such wallets', async () => {
+    await db.run(SPENT, [1]);
+    await db.run(follow);
+    const { summary } = await run({ unattended: true });
+    const stillOpen = `SELECT count(*) FROM trueup.findings WHERE run_id = $1 AND settled_at IS NULL`;
+    expect((await run({})).summary).toMatchObject({ critical: 0, exitStatus: 0 });
+    expect(await db.value(stillOpen, [summary.runId])).toBe('1');
+    await db.run('INSERT INTO app.ledger (wallet_id, amount) VALUES (1, 1000)');
+    await db.run(follow);
+    await run({ reviewOver: 1_000_000 });
+    expect(await db.value(stillOpen, [summary.runId])).toBe('0');
   });
 
   test('has its caches repaired where the difference is small, and is critical all the same', async () => {

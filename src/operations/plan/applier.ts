@@ -127,7 +127,7 @@ export class Applier {
     }
     const repaired = outcome.found.flatMap(([one]) => one?.walletId ?? []);
     if (repaired.length > 0) {
-      await database.query(settleFindings(id, { kind: 'ids', walletIds: repaired }));
+      await database.query(settleFindings(id, { kind: 'ids', walletIds: repaired }, false));
     }
     return outcome;
   }

@@ -14,6 +14,7 @@ const STATES: Readonly<Record<FindingState, string>> = {
   critical: 'critical: below zero',
   skipped: 'skipped, was locked',
   failed: 'repair refused',
+  undone: 'taken back',
 };
 
 /** `profile lifetime earnings`. */

@@ -33,7 +33,7 @@ export interface ReportRun {
  * value to write. The others as in `trueup.findings`.
  */
 export type FindingState =
-  'repaired' | 'found' | 'reported' | 'review' | 'critical' | 'skipped' | 'failed';
+  'repaired' | 'found' | 'reported' | 'review' | 'critical' | 'skipped' | 'failed' | 'undone';
 
 /** One drifted cache; of a skipped or refused wallet only its ids and the reason are known. */
 export interface ReportFinding {

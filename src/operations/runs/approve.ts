@@ -12,6 +12,7 @@ import * as statements from './approve-statements.js';
 import type { WaitingWallet } from './approve-statements.js';
 import { findRun } from './find.js';
 import { onRecord } from './on-record.js';
+import { lastOfKinds } from './run-statements.js';
 
 /** What is approved. */
 export interface ApproveRequest {
@@ -73,7 +74,9 @@ export async function approveRun(
       },
     );
   }
-  const run = await findRun(database, mapping, request.run, ['reconcile']);
+  const run = await findRun(database, mapping, request.run, (ledger) =>
+    lastOfKinds(ledger, ['reconcile']),
+  );
   const runId = randomUUID();
   const options = { run: run.runId, ...(all ? { all } : { walletIds }) };
   const record = { id: runId, kind: 'approve' as const, options };

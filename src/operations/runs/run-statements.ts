@@ -66,6 +66,15 @@ export function lastOfKinds(ledger: string, kinds: readonly RunRow['kind'][]): S
   };
 }
 
+/** The run that can be told what to do: the one under way, else the last one. */
+export function lastSteerable(ledger: string): Statement {
+  return {
+    text: `SELECT ${RUN} FROM trueup.runs AS r WHERE r.ledger = $1 AND r.kind = 'reconcile'
+            ORDER BY r.state = 'running' DESC, r.scope <> 'some' DESC, r.started_at DESC, r.id LIMIT 1`,
+    values: [ledger],
+  };
+}
+
 /** The runs whose id begins so; two at most, which is one too many. */
 export function runsLike(ledger: string, prefix: string): Statement {
   return {

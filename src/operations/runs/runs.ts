@@ -48,6 +48,14 @@ export async function showRun(
   return { ...run, found, largest };
 }
 
+/** Where there is nobody to be told. */
+function whatInstead({ kind, state, runId }: RunRow): string {
+  if (kind !== 'reconcile') return 'Only runs of trueup reconcile can be steered.';
+  return state === 'finished'
+    ? 'trueup runs lists the runs.'
+    : `trueup reconcile --resume ${runId} goes on with it.`;
+}
+
 /** What a run can be told. */
 export type Steering = 'pause' | 'resume' | 'stop';
 
@@ -63,15 +71,13 @@ export async function steerRun(
   mapping: ResolvedMapping,
   request: { readonly run: string; readonly action: Steering },
 ): Promise<Run> {
-  const run = await findRun(database, mapping, request.run);
+  const run = await findRun(database, mapping, request.run, statements.lastSteerable);
   const told = await database.query(statements.steer(run.runId, CONTROLS[request.action]));
   if (told.length === 0) {
     throw new TrueupError(
       'run_not_running',
       `run ${run.runId} is not under way: it is ${run.state}`,
-      {
-        hint: `trueup reconcile --resume ${run.runId} takes up one that was interrupted. Nothing was changed.`,
-      },
+      { hint: `${whatInstead(run)} Nothing was changed.` },
     );
   }
   return findRun(database, mapping, run.runId);

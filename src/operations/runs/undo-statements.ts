@@ -3,6 +3,7 @@ import type { Statement } from '../../postgres/database.js';
 import { quoteLiteral } from '../../postgres/identifiers.js';
 import { comparedCaches } from '../../reconcile/generate-comparison.js';
 import { asText } from '../../reconcile/generate-truth.js';
+import type { RunRow } from './run-statements.js';
 
 /** Statements that take repairs back. */
 
@@ -68,12 +69,12 @@ export interface UndoRow {
  * Gives caches of locked wallets back what a run had replaced, where each still holds what the run
  * wrote, and records it: a wallet and its profile together or not at all.
  *
- * @param undoRun the run that it is recorded under; undefined: only look
+ * @param undoRun the run that it is recorded under, and the one that it undoes; undefined: only look
  */
 export function takeBack(
   mapping: ResolvedMapping,
   wallets: readonly Undoing[],
-  undoRun: string | undefined,
+  undoRun: { readonly id: string; readonly undoes: UndoneRun } | undefined,
 ): Statement {
   const { wallet, profile } = mapping;
   const caches = comparedCaches(mapping).map(({ part, field, column }) => ({
@@ -101,7 +102,10 @@ export function takeBack(
     JOIN ${wallet.table.quoted} AS w ON w.${wallet.id.quoted} = u.wallet_id::${wallet.id.baseType}
     ${profileJoin}
 )`;
-  const writes = undoRun === undefined ? '' : `, ${writesOf(mapping, caches)}, ${RECORDED}`;
+  const writes =
+    undoRun === undefined
+      ? ''
+      : `, ${writesOf(mapping, caches)}, ${RECORDED}, ${undoRun.undoes.kind === 'undo' ? CLOSED : OPENED}`;
   return {
     text: `${found}${writes}
 SELECT f.wallet_id AS "walletId", f.user_id AS "userId", f.holds, f.now FROM found AS f ORDER BY f.wallet_id`,
@@ -111,7 +115,8 @@ SELECT f.wallet_id AS "walletId", f.user_id AS "userId", f.holds, f.now FROM fou
           ...{ wallet_id: walletId, profile_id: profileId, user_id: userId, changes },
         })),
       ),
-      ...(undoRun === undefined ? [] : [undoRun]),
+      ...(undoRun === undefined ? [] : [undoRun.id]),
+      ...(undoRun?.undoes.kind === 'undo' ? [undoRun.undoes.runId] : []),
     ],
   };
 }
@@ -122,6 +127,26 @@ const RECORDED = `recorded AS (
          (SELECT jsonb_object_agg(c.key, jsonb_build_array(c.value -> 1, c.value -> 0)) FROM jsonb_each(f.changes) AS c)
     FROM found AS f WHERE f.holds
 )`;
+
+/** The ledger says something else than the caches now: known to be wrong until a run has looked again. */
+const OPENED = `opened AS (
+  INSERT INTO trueup.findings (run_id, ledger, wallet_id, profile_id, user_id, state, part, field, cached, expected, delta)
+  SELECT r.id, r.ledger, f.wallet_id, f.profile_id, f.user_id, 'undone', split_part(c.key, '.', 1),
+         split_part(c.key, '.', 2), c.value ->> 0, c.value ->> 1,
+         (c.value ->> 1)::numeric - coalesce((c.value ->> 0)::numeric, 0)
+    FROM found AS f CROSS JOIN jsonb_each(f.changes) AS c JOIN trueup.runs AS r ON r.id = $2::uuid
+   WHERE f.holds
+)`;
+
+/** An undo was undone: what it had opened is right again. */
+const CLOSED = `closed AS (
+  UPDATE trueup.findings AS o SET settled_at = clock_timestamp(), settled_by = $2::uuid
+    FROM found AS f
+   WHERE f.holds AND o.run_id = $3::uuid AND o.wallet_id = f.wallet_id AND o.settled_at IS NULL
+)`;
+
+/** The run that is undone. */
+export type UndoneRun = Pick<RunRow, 'runId' | 'kind'>;
 
 interface Cache {
   readonly part: 'wallet' | 'profile';

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { TrueupError } from '../../core/errors.js';
 import { EXIT, type ExitStatus } from '../../core/exit.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database, Queryable } from '../../postgres/database.js';
 import { isFaultOfOneUser, isRetryable, toTrueupError } from '../../postgres/failures.js';
+import { isAtWork } from '../../reconcile/lease-statements.js';
 import type { OnLocked } from '../../reconcile/repair-statements.js';
 import { lockUsers, REPAIRING } from '../../reconcile/repair.js';
 import { finishRun, startRun } from '../../reconcile/statements.js';
 import { VERSION } from '../../version.js';
 import { findRun } from './find.js';
 import { placeOf, recordFailure } from './on-record.js';
+import { lastOfKinds } from './run-statements.js';
 import * as statements from './undo-statements.js';
-import type { Changes, RepairedWallet, Undoing } from './undo-statements.js';
+import type { Changes, RepairedWallet, UndoneRun, Undoing } from './undo-statements.js';
 
 /** What is to be undone. */
 export interface UndoRequest {
@@ -62,7 +65,8 @@ const SETTINGS = { lock_timeout: '250ms' } as const;
  * in which anything holds something else by now is left. The ledger disagrees with the result: the next
  * reconcile will find it.
  *
- * @throws TrueupError `run_not_found`, `invalid_argument`, and whatever keeps the whole from going on
+ * @throws TrueupError `run_not_found`, `invalid_argument`, `run_under_way`, and whatever keeps the whole from
+ *   going on
  */
 export async function undoRun(
   database: Database,
@@ -70,8 +74,12 @@ export async function undoRun(
   request: UndoRequest,
 ): Promise<UndoSummary> {
   const began = performance.now();
-  const run = await findRun(database, mapping, request.run);
-  const undo = new Undo(database, mapping, { ...request, run: run.runId });
+  // Whoever undoes the last run twice does not ask for a repair.
+  const run = await findRun(database, mapping, request.run, (ledger) =>
+    lastOfKinds(ledger, ['reconcile', 'apply', 'approve']),
+  );
+  await refuseAtWork(database, run.runId);
+  const undo = new Undo(database, mapping, request, run);
   try {
     const interrupted = await undo.walk();
     return await undo.end(interrupted, Math.round(performance.now() - began) / 1_000);
@@ -81,25 +89,36 @@ export async function undoRun(
   }
 }
 
+/** What is taken back while a run goes on would be repaired again, or reported as repaired. */
+async function refuseAtWork(database: Database, runId: string): Promise<void> {
+  const [atWork] = await database.query(isAtWork(runId));
+  if (atWork === undefined) return;
+  throw new TrueupError('run_under_way', `run ${runId} is under way`, {
+    hint: `Stop it first: trueup runs stop ${runId}. Nothing was changed.`,
+  });
+}
+
 class Undo {
   readonly #database: Database;
   readonly #mapping: ResolvedMapping;
   readonly #request: UndoRequest;
+  readonly #run: UndoneRun;
   readonly #runId = randomUUID();
   readonly #counts = { wallets: 0, undone: 0, left: 0, skipped: 0 };
   #begun = false;
 
-  constructor(database: Database, mapping: ResolvedMapping, request: UndoRequest) {
+  constructor(database: Database, mapping: ResolvedMapping, request: UndoRequest, run: UndoneRun) {
     this.#database = database;
     this.#mapping = mapping;
     this.#request = request;
+    this.#run = run;
   }
 
   /** @returns whether it was interrupted */
   async walk(): Promise<boolean> {
     for (let above = ''; ;) {
       const wallets = await this.#database.query<RepairedWallet>(
-        statements.repairedWallets(this.#request.run, above, CHUNK),
+        statements.repairedWallets(this.#run.runId, above, CHUNK),
       );
       const last = wallets.at(-1);
       if (last === undefined) return false;
@@ -117,13 +136,13 @@ class Undo {
   }
 
   async end(interrupted: boolean, seconds: number): Promise<UndoSummary> {
-    const { run, dryRun = false } = this.#request;
+    const { dryRun = false } = this.#request;
     const { left, skipped } = this.#counts;
     const incomplete = interrupted || skipped > 0;
     const exitStatus = left > 0 ? EXIT.drift : incomplete ? EXIT.incomplete : EXIT.ok;
     const summary = {
       runId: this.#runId,
-      undoes: run,
+      undoes: this.#run.runId,
       dryRun,
       ...this.#counts,
       ...{ interrupted, seconds, exitStatus },
@@ -145,7 +164,7 @@ class Undo {
         id: this.#runId,
         kind: 'undo',
         ledger: this.#mapping.ledger.table.quoted,
-        options: { run: this.#request.run },
+        options: { run: this.#run.runId },
         ...placeOf(),
         version: VERSION,
       }),
@@ -195,7 +214,7 @@ class Undo {
         statements.takeBack(
           this.#mapping,
           without(free, takenBack),
-          dryRun ? undefined : this.#runId,
+          dryRun ? undefined : { id: this.#runId, undoes: this.#run },
         ),
       );
       return { rows: new Map(rows.map((row) => [row.walletId, row])), locked, takenBack };
@@ -210,7 +229,7 @@ class Undo {
   async #takenBack(session: Queryable, wallets: readonly Undoing[]): Promise<Undoing[]> {
     const ids = wallets.map(({ walletId }) => walletId);
     const rows = await session.query<{ walletId: string }>(
-      statements.takenBack(this.#request.run, ids),
+      statements.takenBack(this.#run.runId, ids),
     );
     return wallets.filter(({ walletId }) => rows.some((row) => row.walletId === walletId));
   }

@@ -49,7 +49,7 @@ function ofLastRun(run: StatusRun | null): StatusProblem[] {
       problem(EXIT.error, `the database refused the repair of ${refused} in the last run`, more),
     ];
   }
-  const resume = 'trueup reconcile --resume';
+  const resume = `trueup reconcile --resume ${run.runId}`;
   if (run.state === 'abandoned') {
     return [
       problem(EXIT.incomplete, 'the last run ended without a word: its process is gone', resume),
@@ -73,6 +73,7 @@ function incomplete({ counts }: StatusRun): StatusProblem {
 function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem[] {
   const left = open.filter(({ state }) => state === 'reported' || state === 'failed');
   const critical = open.filter(({ state }) => state === 'critical');
+  const undone = open.filter(({ state }) => state === 'undone');
   const run = review.runs[0] ?? 'RUN';
   const total = (of: Facts['open']): number => of.reduce((sum, one) => sum + one.findings, 0);
   return [
@@ -92,6 +93,15 @@ function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem
             EXIT.drift,
             `${count(total(left), 'finding')} could not be repaired`,
             'trueup explain --wallet-id ID',
+          ),
+        ]),
+    ...(undone.length === 0
+      ? []
+      : [
+          problem(
+            EXIT.drift,
+            `an undo has left ${count(total(undone), 'cache')} that the ledger disagrees with`,
+            RECONCILE,
           ),
         ]),
     ...(review.findings === 0

@@ -100,7 +100,7 @@ export interface Verified {
 
 /** Findings of one kind that nobody has settled. */
 export interface OpenFindings {
-  readonly state: 'reported' | 'review' | 'critical' | 'skipped' | 'failed';
+  readonly state: 'reported' | 'review' | 'critical' | 'skipped' | 'failed' | 'undone';
   readonly part: Part | null;
   readonly field: Field | null;
   readonly cause: Cause | null;
