@@ -100,7 +100,8 @@ export function repairLocked(
 ): Statement {
   const most = String(walletIds.length);
   const { over, freezing = false } = record.holding ?? {};
-  const held = over === undefined ? 'false' : `least(${largestDelta(mapping)}, ${MOST}) > $4::numeric`;
+  const held =
+    over === undefined ? 'false' : `least(${largestDelta(mapping)}, ${MOST}) > $4::numeric`;
   const differ = cachesDiffer(mapping);
   return {
     text: `WITH found AS MATERIALIZED (

@@ -109,7 +109,12 @@ test('a run under way is not taken back', async () => {
   await other.query('BEGIN; SELECT FROM app.wallet WHERE id = 2 FOR UPDATE');
   const under = trueup.reconcile({ all: true, batchSize: 1 });
   const repairs = `SELECT count(*) FROM trueup.repairs AS p JOIN trueup.runs AS r ON r.id = p.run_id WHERE r.state = 'running'`;
-  await vi.waitFor(async () => expect(await db.value(repairs)).not.toBe('0'), { timeout: 20_000 });
+  await vi.waitFor(
+    async () => {
+      expect(await db.value(repairs)).not.toBe('0');
+    },
+    { timeout: 20_000 },
+  );
   await expect(trueup.undo({ run: 'last' })).rejects.toMatchObject({ code: 'run_under_way' });
   await other.query('ROLLBACK');
   expect((await under).exitStatus).toBe(0);
