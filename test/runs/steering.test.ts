@@ -82,7 +82,7 @@ async function heard(): Promise<void> {
   const told = await db.value('SELECT clock_timestamp()::text');
   await vi.waitFor(async () => {
     const at = await db.value(
-      `SELECT (heartbeat_at > $1::timestamptz)::text FROM trueup.runs ORDER BY started_at DESC LIMIT 1`,
+      `SELECT (heartbeat_at > $1::timestamptz)::text FROM trueup.runs WHERE state = 'running'`,
       [told],
     );
     expect(at).toBe('true');
@@ -116,6 +116,7 @@ describe('from another process', () => {
     const run = await atTheGate();
     await trueup.reconcile({ userIds: ['1'] });
     await tell('stop');
+    await heard();
     await open();
     expect((await run.ended).status).toBe(3);
     // Nor does a run of one user keep the others from being resumed.
