@@ -130,6 +130,7 @@ export type { SyncMode } from './sync/generate.js';
 export type { ApproveRequest, ApproveSummary } from './operations/runs/approve.js';
 export type { NotApproved } from './operations/runs/approve-wallets.js';
 export type { Run, RunDetails, RunsRequest, Steering } from './operations/runs/runs.js';
+export { MOST_OPEN, type OpenFinding, type OpenOfRun } from './operations/runs/open.js';
 export type { UndoLeft, UndoRequest, UndoSummary } from './operations/runs/undo.js';
 export { checkOperateOptions } from './engine/nightly-options.js';
 export type {

@@ -7,6 +7,9 @@ import type {
   UndoSummary,
 } from '../index.js';
 import { FIELD_NAMES } from '../core/phrases.js';
+import { adviceFor, moreOpen, openTable } from './open-output.js';
+import { grouped } from '../operations/words.js';
+import { table } from './table.js';
 
 /** How runs on record read. Text out, nothing is printed here. */
 
@@ -58,14 +61,20 @@ function placeOf({ startedBy, host }: Run): string {
   return host === null ? startedBy : `${startedBy} on ${host}`;
 }
 
-/** Everything that is on record about one run. */
-export function runLines(run: RunDetails): string {
+/**
+ * Everything that is on record about one run.
+ *
+ * @param config the mapping file that was named: the commands name it too
+ */
+export function runLines(run: RunDetails, config?: string): string {
   return [
     `run ${run.runId}`,
     table(factsOf(run).map(([name, value]) => [`  ${name}`, value])),
     ...section('what it found', foundTable(run)),
     ...section('its largest repairs', largestTable(run)),
-    ...adviceFor(run),
+    ...section(`what is open, ${count(run.open.total)} in all`, openTable(run.open)),
+    ...moreOpen(run.open),
+    ...adviceFor(run, config),
   ].join('\n');
 }
 
@@ -155,13 +164,6 @@ function section(title: string, rows: string[][]): string[] {
   return rows.length === 0 ? [] : ['', `${title}:`, table(rows)];
 }
 
-function adviceFor(run: RunDetails): string[] {
-  const isOver = run.state === 'finished' || run.state === 'running';
-  return run.kind !== 'reconcile' || isOver
-    ? []
-    : ['', `trueup reconcile --resume ${run.runId} goes on with it`];
-}
-
 export function leftLine({ walletId, userId, message }: UndoLeft | NotApproved): string {
   const who = userId === null ? '' : ` of user ${userId}`;
   return `wallet ${walletId}${who} is left: ${message}`;
@@ -194,32 +196,12 @@ export function undoLines(summary: UndoSummary): string {
   ].join('\n');
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
 function count(value: unknown): string {
   return typeof value === 'number' ? value.toLocaleString('en-US') : '';
 }
 
 function times(number: number): string {
   return number === 1 ? 'once' : `${String(number)} times`;
-}
-
-/** Digits in groups of three: coins may be larger than a number can hold. */
-function grouped(coins: string): string {
-  const [whole = '', ...rest] = coins.split('.');
-  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...rest].join('.');
 }
 
 function span(seconds: number): string {

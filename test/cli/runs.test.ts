@@ -104,6 +104,62 @@ test('runs are listed and shown', async () => {
   expect((await trueup('runs')).lines().length).toBeGreaterThanOrEqual(3);
 });
 
+describe('what waits', () => {
+  test('is shown wallet by wallet, the critical and the largest first, with the command that approves', async () => {
+    await db.run('UPDATE app.wallet SET balance = balance + 1 WHERE id = 3');
+    await night();
+    const shown = await trueup('runs', 'show', 'last', '--json');
+    const [run] = shown.json() as { runId: string; open: { findings: object[] } }[];
+    expect(run?.open).toMatchObject({
+      ...{ total: 3, review: 2 },
+      findings: [
+        { state: 'critical', userId: '5', walletId: '5', part: null },
+        {
+          ...{ state: 'review', userId: '3', walletId: '3', part: 'wallet', field: 'balance' },
+          ...{ cached: '1551', expected: '300', delta: '-1251' },
+        },
+        { state: 'review', walletId: '2', cached: '1450', expected: '200' },
+      ],
+    });
+    const { stdout } = await trueup('runs', 'show');
+    expect(stdout).toMatch(/^what is open, 3 in all:$/m);
+    expect(stdout).toMatch(
+      /^ {2}user 5 +wallet 5 +CRITICAL +its entries sum up to -100, .*\n {2}user 3 +wallet 3 +wallet balance 1,551 -> 300 +waits for approval\n {2}user 2 +wallet 2 +wallet balance 1,450 -> 200 +waits for approval$/m,
+    );
+    expect(stdout).toContain(
+      `trueup runs approve ${String(run?.runId)} --all --config ${config} repairs what waits for approval (or --wallet-id ID)`,
+    );
+  });
+
+  test('is not shown any more once it was approved', async () => {
+    await night();
+    await trueup('runs', 'approve', '--all');
+    const { stdout } = await trueup('runs', 'show', await lastReconcile());
+    expect(stdout).toMatch(/^what is open, 1 in all:$/m);
+    expect(stdout).not.toMatch(/waits for approval|runs approve/);
+  });
+
+  test('is twenty of them for people, and up to a thousand for programs', async () => {
+    await night();
+    const run = await lastReconcile();
+    await db.run(
+      `INSERT INTO trueup.findings (run_id, ledger, wallet_id, state, part, field, cached, expected, delta)
+       SELECT id, ledger, n, 'reported', 'wallet', 'balance', '0', n, n
+         FROM trueup.runs, generate_series(1, 1000) n WHERE id = $1`,
+      [run],
+    );
+    const { stdout } = await trueup('runs', 'show', run);
+    expect(stdout.match(/^ {2}.* cannot be repaired$/gm)).toHaveLength(17);
+    expect(stdout).toMatch(/^ {2}and 983 more; --json has 1,000 of them, trueup report all$/m);
+    const [told] = (await trueup('runs', 'show', run, '--json')).json();
+    expect(told?.['open']).toMatchObject({ total: 1003 });
+    expect((told?.['open'] as { findings: object[] }).findings).toHaveLength(1000);
+  });
+});
+
+const lastReconcile = (): Promise<string> =>
+  db.value(`SELECT id::text FROM trueup.runs WHERE kind = 'reconcile'`);
+
 test('a run that there is not', async () => {
   await night();
   for (const args of [

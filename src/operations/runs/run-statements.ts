@@ -103,6 +103,50 @@ export function foundByKind(runId: string): Statement {
   };
 }
 
+/** What a run found, and nobody has settled. */
+export interface OpenRow {
+  /** As in trueup.findings. */
+  readonly state: 'reported' | 'review' | 'critical' | 'skipped' | 'failed';
+  readonly userId: string | null;
+  /** null: a profile without a wallet. */
+  readonly walletId: string | null;
+  readonly profileId: string | null;
+  /** null: it is about the wallet as a whole. */
+  readonly part: string | null;
+  readonly field: string | null;
+  readonly cached: string | null;
+  readonly expected: string | null;
+  readonly delta: string | null;
+  readonly cause: string | null;
+  /** Of what is about the wallet as a whole: why. */
+  readonly message: string | null;
+}
+
+/** The open findings of a run: those below zero first, then by their differences, the largest first. */
+export function openFindings(runId: string, limit: number): Statement {
+  return {
+    text: `SELECT f.state, f.user_id AS "userId", f.wallet_id AS "walletId", f.profile_id AS "profileId", f.part, f.field,
+       f.cached, f.expected, trim_scale(f.delta)::text AS delta, f.cause, f.message
+  FROM trueup.findings AS f WHERE f.run_id = $1 AND f.settled_at IS NULL
+ ORDER BY f.state = 'critical' DESC, abs(f.delta) DESC NULLS LAST, f.id LIMIT $2`,
+    values: [runId, limit],
+  };
+}
+
+/** How many they are, and how many of them wait for approval. */
+export interface OpenCountRow {
+  readonly total: number;
+  readonly review: number;
+}
+
+export function countOpen(runId: string): Statement {
+  return {
+    text: `SELECT count(*)::float8 AS total, count(*) FILTER (WHERE f.state = 'review')::float8 AS review
+             FROM trueup.findings AS f WHERE f.run_id = $1 AND f.settled_at IS NULL`,
+    values: [runId],
+  };
+}
+
 /** One repaired cache. */
 export interface RepairedRow {
   readonly userId: string | null;

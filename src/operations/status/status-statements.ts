@@ -120,6 +120,25 @@ export function openFindings(ledger: string): Statement {
   };
 }
 
+/** Whose open findings of some states these are. */
+export interface WhoseRow {
+  /** The wallet, where it is one only. */
+  readonly walletId: string | null;
+  /** The newest run that has left some of them. */
+  readonly runId: string;
+}
+
+/** Whose open findings of these states are; no row where there are none. */
+export function whose(ledger: string, states: readonly string[]): Statement {
+  return {
+    text: `SELECT CASE WHEN count(DISTINCT coalesce(wallet_id, 'profile ' || profile_id)) = 1 THEN min(wallet_id) END AS "walletId",
+                  (array_agg(run_id ORDER BY id DESC))[1]::text AS "runId"
+             FROM trueup.findings WHERE ledger = $1 AND settled_at IS NULL AND state = ANY ($2)
+           HAVING count(*) > 0`,
+    values: [ledger, states],
+  };
+}
+
 /** The runs whose findings wait for a person, the newest first. */
 export function runsWithReview(ledger: string): Statement {
   return {
