@@ -1,5 +1,6 @@
 import { MOST_OPEN, type OpenFinding, type OpenOfRun, type RunDetails } from '../index.js';
 import { FIELD_NAMES } from '../core/phrases.js';
+import { overrideOf } from '../operations/runs/override.js';
 import { grouped, shellWord } from '../operations/words.js';
 
 /** What a run has left open, and what to do about it. Text out. */
@@ -62,7 +63,15 @@ function ofOpen({ runId, open }: RunDetails, named: string): string[] {
   ];
 }
 
+/** A run that was stopped by a rail would be stopped again: its command says what else may be done. */
 function ofEnd(run: RunDetails, named: string): string[] {
+  const override = run.state === 'stopped' ? overrideOf(run.counts) : null;
+  if (override !== null) {
+    return [
+      'To repair all the same (see first what drifted, with --dry-run or trueup report):',
+      `  ${override}${named}`,
+    ];
+  }
   const isOver = run.state === 'finished' || run.state === 'running';
   if (run.kind !== 'reconcile' || isOver) return [];
   return [`trueup reconcile --resume ${run.runId}${named} goes on with it`];

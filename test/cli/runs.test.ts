@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { runTrueup, type CliRun } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
@@ -154,6 +155,63 @@ describe('what waits', () => {
     const [told] = (await trueup('runs', 'show', run, '--json')).json();
     expect(told?.['open']).toMatchObject({ total: 1003 });
     expect((told?.['open'] as { findings: object[] }).findings).toHaveLength(1000);
+  });
+});
+
+describe('a run that a rail has stopped', () => {
+  const said = /^ {2}(trueup reconcile --resume .*)$/m;
+
+  test('is shown with the command that it printed itself', async () => {
+    const { stderr } = await trueup('reconcile', '--all', '--max-repairs', '1');
+    const [, command = ''] = said.exec(stderr) ?? [];
+    expect(command).toContain('--max-repairs 3');
+    const shown = await trueup('runs', 'show');
+    expect(said.exec(shown.stdout)?.[1]).toBe(command);
+    expect(shown.stdout).not.toContain('goes on with it');
+    // It does what it says.
+    const [, ...words] = command.split(' ');
+    expect((await runTrueup(words, { databaseUrl: db.url })).status).toBe(0);
+    expect(await caches(db, economy)).toEqual(await truth(db, economy));
+  });
+
+  test('is explained by status: what drifted, and the same command', async () => {
+    const { stderr } = await trueup('reconcile', '--all', '--max-repairs', '1');
+    const command = (said.exec(stderr)?.[1] ?? '').replace(` --config ${config}`, '');
+    const { status, stdout } = await trueup('status');
+    expect(status).toBe(4);
+    const run = await lastReconcile();
+    expect(stdout).toContain(
+      `-> see what drifted: trueup report ${run} report.html lists the wallets, trueup reconcile --all --dry-run every cache; where that is right: ${command}\n`,
+    );
+  });
+
+  test('has a report of the wallets that its survey saw', async () => {
+    await trueup('reconcile', '--all', '--max-repairs', '1');
+    await db.run('UPDATE app.wallet SET balance = balance + 9 WHERE id = 6');
+    const file = `${folder}/stopped.csv`;
+    await trueup('report', 'last', file);
+    const rows = readFileSync(file, 'utf8').split('\r\n').slice(1, -1);
+    const suspects = rows.map((row) =>
+      row.split(',').filter((_, place) => [0, 2, 8].includes(place)),
+    );
+    expect(suspects).toEqual([
+      ['found', '2', '1250'],
+      ['found', '3', '1250'],
+      ['found', '4', '1'],
+    ]);
+    const page = `${folder}/stopped.html`;
+    await trueup('report', 'last', page);
+    expect(readFileSync(page, 'utf8')).toMatch(
+      /<h2>What had drifted<\/h2>[^]*>2<\/td>\s*<td>to be repaired<\/td>\s*<td class="n">1,250<\/td>/,
+    );
+  });
+
+  test('has no suspects in its report once they were repaired', async () => {
+    await trueup('reconcile', '--all', '--max-repairs', '1');
+    await trueup('reconcile', '--resume', '--max-repairs', '3');
+    const file = `${folder}/resumed.csv`;
+    await trueup('report', 'last', file);
+    expect(readFileSync(file, 'utf8')).not.toMatch(/^found/m);
   });
 });
 

@@ -60,7 +60,10 @@ export interface FindingRow {
 
 const CURSOR = 'findings_of_run';
 
-/** Everything that a run found, repaired or not, in order of time; to be read page by page. */
+/**
+ * Everything that a run found, repaired or not, in order of time; to be read page by page. Of a run that a
+ * safety rail has stopped that is what its survey saw: wallets, each with the largest difference of its caches.
+ */
 export function declareFindings(runId: string): Statement {
   return {
     text: `DECLARE ${CURSOR} NO SCROLL CURSOR FOR
@@ -72,6 +75,13 @@ SELECT 'repaired' AS state, user_id AS "userId", wallet_id AS "walletId", profil
 SELECT state, user_id, wallet_id, profile_id, part, field, cached, expected, trim_scale(delta)::text, cause, evidence,
        message, found_at
   FROM trueup.findings WHERE run_id = $1::uuid
+ UNION ALL
+SELECT CASE WHEN s.repairable THEN 'found' ELSE 'reported' END, NULL, s.wallet_id, NULL, NULL, NULL, NULL, NULL,
+       trim_scale(s.delta)::text, NULL, NULL,
+       CASE WHEN s.repairable THEN 'it would have been repaired' ELSE 'nothing could be written' END
+         || '; the difference is the largest of its caches, as the survey saw it',
+       r.finished_at
+  FROM trueup.suspects AS s JOIN trueup.runs AS r ON r.id = s.run_id WHERE r.id = $1::uuid AND r.state = 'stopped'
  ORDER BY at, "walletId", part, field`,
     values: [runId],
   };

@@ -51,7 +51,7 @@ function ofLastRun(run: StatusRun | null): StatusProblem[] {
       problem(
         EXIT.rail,
         `a safety rail stopped the last run before its first write${because}`,
-        more,
+        afterRail(run),
       ),
     ];
   }
@@ -71,6 +71,15 @@ function ofLastRun(run: StatusRun | null): StatusProblem[] {
     return [problem(EXIT.incomplete, `the last run was interrupted${because}`, resume)];
   }
   return run.exitStatus === EXIT.incomplete ? [incomplete(run)] : [];
+}
+
+/** First what drifted: wallet by wallet from the record, cache by cache from a dry run. */
+function afterRail({ runId, scope, override }: StatusRun): string {
+  const which = scope === 'incremental' ? '--since-checkpoint' : '--all';
+  const look =
+    `see what drifted: trueup report ${runId} report.html lists the wallets, ` +
+    `trueup reconcile ${which} --dry-run every cache`;
+  return override === null ? look : `${look}; where that is right: ${override}`;
 }
 
 function incomplete({ counts }: StatusRun): StatusProblem {

@@ -3,6 +3,7 @@ import { total } from '../../core/amount.js';
 import { TrueupError } from '../../core/errors.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database, Queryable } from '../../postgres/database.js';
+import { overrideOf } from '../runs/override.js';
 import { judge, UNREPAIRABLE, type Facts, type Whose } from './judge.js';
 import type {
   OpenFindings,
@@ -172,6 +173,7 @@ function toRun(row: statements.RunRow): StatusRun {
     host,
     exitStatus,
     error,
+    override: overrideOf(row.counts),
     counts: toCounts(row.counts),
   };
 }
