@@ -61,6 +61,7 @@ export function addStart(program: Command, setStatus: (status: ExitStatus) => vo
         .choices(LOG_FORMATS)
         .default('pretty'),
     );
+  refuseBoth(command);
   withAlertOptions(withRunFlags(command))
     .addHelpText('after', HELP)
     .action(async (options: Options, itself: Command) => {
@@ -68,6 +69,18 @@ export function addStart(program: Command, setStatus: (status: ExitStatus) => vo
       checkOperating(operating, itself);
       setStatus(await start(options, operating));
     });
+}
+
+/** Either would silently win, by which of them comes last. */
+function refuseBoth(command: Command): void {
+  const seen = new Set<string>();
+  for (const name of ['schedule', 'no-schedule']) {
+    command.on(`option:${name}`, () => {
+      seen.add(name);
+      if (seen.size < 2) return;
+      command.error('error: --schedule and --no-schedule exclude each other: choose one');
+    });
+  }
 }
 
 function operatingOf(options: Options): OperateOptions {
