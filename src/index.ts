@@ -145,7 +145,7 @@ export type { DeliveryResult } from './operations/alerts/deliver.js';
 export type { AlertHooks, AlertMessage } from './operations/alerts/hooks.js';
 export type { RaisedAlert } from './operations/alerts/raise.js';
 export { Schedule } from './operations/schedule/cron.js';
-export { printSchedule, SCHEDULERS } from './operations/schedule/print.js';
+export { nightWords, printSchedule, SCHEDULERS } from './operations/schedule/print.js';
 export type { PrintedRun, SchedulerName } from './operations/schedule/print.js';
 export { EVENTS } from './operations/events.js';
 export type { EventName, OnEvent, OperationsEvent } from './operations/events.js';
