@@ -7,7 +7,7 @@ const DEAD_AFTER_SECONDS = 30;
 
 /** The tables that status reads. */
 const TABLES = [
-  ...['runs', 'findings', 'checkpoints', 'verified_ranges', 'alerts'],
+  ...['runs', 'findings', 'checkpoints', 'verified_ranges', 'alerts', 'alert_hooks'],
   ...['sync_failures', 'profile_marks', 'activity_failures'],
 ];
 
@@ -208,7 +208,7 @@ export function waiting(ledger: string): Statement {
                   (SELECT count(*)::float8 AS waiting
                      FROM trueup.activity_failures WHERE ledger = $1 AND healed_at IS NULL) AS e,
                   (SELECT count(*)::float8 AS waiting
-                     FROM trueup.alerts WHERE ledger = $1 AND delivered_at IS NULL) AS a`,
+                     FROM trueup.alerts WHERE ledger = $1 AND delivered_at IS NULL AND dropped_at IS NULL) AS a`,
     values: [ledger],
   };
 }
