@@ -150,6 +150,7 @@ async function work(
       const level = failed === 0 ? 'info' : 'warning';
       tell({ event: 'healed', level, message, details: { healed, failed } });
     });
+    await trueup.operate(operating);
     const { schedule, timeZone = 'UTC', alerts = {} } = operating;
     const ledger = trueup.mapping.ledger.table.quoted;
     const when = schedule === null ? 'no runs' : `runs at "${schedule ?? ''}" ${timeZone}`;
@@ -159,7 +160,6 @@ async function work(
       message: `works on ${ledger}: ${when}, ${hookNames(alerts)}`,
       details: { process: process.pid, version: VERSION },
     });
-    await trueup.operate(operating);
     await aborted(signal);
   } finally {
     await trueup.close();
