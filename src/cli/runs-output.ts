@@ -16,9 +16,6 @@ import { table } from './table.js';
 /** Characters of an id that a person needs: enough to be unique among millions of runs. */
 const SHORT = 8;
 
-/** After so many seconds without a sign of life a run is taken for dead. */
-const SILENT = 30;
-
 const HEAD = [
   'run',
   'started (UTC)',
@@ -50,11 +47,15 @@ function cellsOf(run: Run): string[] {
 }
 
 function stateOf(run: Run): string {
-  const silent = run.state === 'running' && (run.silentFor ?? 0) > SILENT;
-  const state = silent ? 'no sign of life' : run.waiting === null ? run.state : 'waiting';
+  const state = run.state === 'running' && run.waiting !== null ? 'waiting' : run.state;
   return run.exitStatus === null || run.exitStatus === 0
     ? state
     : `${state} (${String(run.exitStatus)})`;
+}
+
+/** It has not said how it ended, and it has. */
+function isUnsaid(run: Run): boolean {
+  return run.state === 'abandoned' && run.finishedAt === null;
 }
 
 function placeOf({ startedBy, host }: Run): string {
@@ -84,13 +85,13 @@ function factsOf(run: RunDetails): [string, string][] {
   const told = run.state === 'running' && run.control !== 'run' ? [['told to', run.control]] : [];
   const facts = [
     ['kind', run.kind === 'reconcile' ? `reconcile, ${run.scope}` : run.kind],
-    ['state', stateOf(run)],
+    ['state', isUnsaid(run) ? `${stateOf(run)}: its process is gone` : stateOf(run)],
     ['started', `${run.startedAt} by ${placeOf(run)}${processOf(run)}`],
     ['took', `${span(run.seconds)}${run.resumed > 0 ? `, resumed ${times(run.resumed)}` : ''}`],
     ['version', run.version],
     ['options', optionsOf(run)],
     ['counts', countsOf(run)],
-    ...(run.waiting === null ? [] : [['waits', run.waiting]]),
+    ...(run.state !== 'running' || run.waiting === null ? [] : [['waits', run.waiting]]),
     ...told,
     ...silent,
     ...(run.error === null ? [] : [['error', run.error]]),

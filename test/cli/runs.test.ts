@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { runTrueup, type CliRun } from '../support/cli.js';
+import { runTrueup, startTrueup, type CliRun } from '../support/cli.js';
 import { createDatabase } from '../support/database.js';
 import { caches, truth, type Economy } from '../support/economy.js';
 import { createTiers } from '../support/tiers.js';
@@ -217,6 +217,37 @@ describe('a run that a rail has stopped', () => {
 
 const lastReconcile = (): Promise<string> =>
   db.value(`SELECT id::text FROM trueup.runs WHERE kind = 'reconcile'`);
+
+test('a run whose process was killed is told alike by every command, at once', async () => {
+  await trueup('migrate');
+  await db.run(`
+    CREATE FUNCTION app.wait() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NEW; END $$;
+    CREATE TRIGGER gate BEFORE UPDATE ON app.wallet FOR EACH ROW EXECUTE FUNCTION app.wait();`);
+  const keeper = await db.connect();
+  await keeper.query('SELECT pg_advisory_lock(77)');
+  const run = startTrueup(['reconcile', '--all', '--config', config], { databaseUrl: db.url });
+  const stuck = `SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  await expect.poll(async () => (await db.rows(stuck)).length).toBe(1);
+  expect((await trueup('runs')).stdout).toMatch(/ running /);
+  expect((await trueup('status')).stdout).toMatch(/^under way +run /m);
+  run.child.kill('SIGKILL');
+  await run.ended;
+  const gone = `SELECT FROM trueup.runs AS r WHERE NOT EXISTS (
+                  SELECT FROM pg_stat_activity AS a WHERE a.pid = r.backend)`;
+  await expect.poll(async () => (await db.rows(gone)).length).toBe(1);
+  expect(await db.value('SELECT state FROM trueup.runs')).toBe('running');
+  expect((await trueup('runs')).stdout).toMatch(/ abandoned /);
+  expect((await trueup('status')).stdout).toMatch(/^under way +nothing$/m);
+  const { stdout } = await trueup('runs', 'show');
+  expect(stdout).toMatch(/^ {2}state +abandoned: its process is gone$/m);
+  expect(stdout).toContain('goes on with it');
+  const file = `${folder}/gone.json`;
+  await trueup('report', 'last', file);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ run: { state: 'abandoned' } });
+  await keeper.query('SELECT pg_advisory_unlock(77)');
+});
 
 test('a run that there is not', async () => {
   await night();

@@ -1,4 +1,5 @@
 import type { Statement } from '../../postgres/database.js';
+import { STATE } from '../runs/gone-statements.js';
 
 /** Statements that read one run from the record. They read only. */
 
@@ -23,10 +24,10 @@ export interface RunRow {
 /** One run. */
 export function run(runId: string): Statement {
   return {
-    text: `SELECT id::text AS "runId", kind, ledger, current_database() AS database, state, started_at AS "startedAt",
+    text: `SELECT id::text AS "runId", kind, ledger, current_database() AS database, ${STATE} AS state, started_at AS "startedAt",
                   finished_at AS "finishedAt", started_by AS "startedBy", host, unattended, version, options,
                   exit_status AS "exitStatus", error, counts
-             FROM trueup.runs WHERE id = $1`,
+             FROM trueup.runs AS r WHERE id = $1`,
     values: [runId],
   };
 }

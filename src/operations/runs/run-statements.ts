@@ -1,11 +1,12 @@
 import type { Statement } from '../../postgres/database.js';
+import { STATE } from './gone-statements.js';
 
 /** Statements about runs on record. Times are those of the database; coins travel as text. */
 
 const instant = (time: string): string =>
   `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
 
-const RUN = `r.id::text AS "runId", r.kind, r.scope, r.state, r.unattended, r.version, r.options, r.resumed,
+const RUN = `r.id::text AS "runId", r.kind, r.scope, ${STATE} AS state, r.unattended, r.version, r.options, r.resumed,
        r.started_by AS "startedBy", r.host, r.process, ${instant('r.started_at')} AS "startedAt",
        ${instant('r.finished_at')} AS "finishedAt", r.exit_status AS "exitStatus", r.error, r.control, r.waiting,
        extract(epoch FROM coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 AS seconds,
@@ -18,6 +19,7 @@ export interface RunRow {
   readonly runId: string;
   readonly kind: 'reconcile' | 'heal' | 'service' | 'approve' | 'apply' | 'undo';
   readonly scope: 'all' | 'incremental' | 'some';
+  /** `abandoned` as soon as its process is gone, also where nobody has written it down yet. */
   readonly state: 'running' | 'finished' | 'interrupted' | 'stopped' | 'failed' | 'abandoned';
   readonly unattended: boolean;
   readonly version: string;
@@ -37,7 +39,7 @@ export interface RunRow {
   readonly waiting: string | null;
   /** From its start to its end, or to now. */
   readonly seconds: number;
-  /** Of a run under way: seconds since its last sign of life. */
+  /** Of a run that has not said how it ended: seconds since its last sign of life. */
   readonly silentFor: number | null;
   /** What it counted, or had counted at its checkpoint. */
   readonly counts: Readonly<Record<string, unknown>>;

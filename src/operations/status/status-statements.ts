@@ -1,9 +1,7 @@
 import type { Statement } from '../../postgres/database.js';
+import { IS_GONE } from '../runs/gone-statements.js';
 
 /** Statements that tell how a ledger is from Trueup's records. They read only. */
-
-/** Seconds without a heartbeat after which a run counts as dead. */
-const DEAD_AFTER_SECONDS = 30;
 
 /** The tables that status reads. */
 const TABLES = [
@@ -63,9 +61,7 @@ export interface RunRow {
 export function latestRuns(ledger: string): Statement {
   return {
     text: `WITH checks AS MATERIALIZED (
-  SELECT r.*, r.state = 'running' AND (
-           coalesce(r.heartbeat_at, r.started_at) < clock_timestamp() - make_interval(secs => ${String(DEAD_AFTER_SECONDS)})
-           OR r.backend IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = r.backend)) AS dead,
+  SELECT r.*, ${IS_GONE} AS dead,
          coalesce(r.finished_at, r.heartbeat_at, r.started_at) AS ended_at,
          r.state = 'finished' AND r.exit_status IN (0, 2)
            AND r.counts ->> 'incomplete' IS NULL AND coalesce(r.counts ->> 'skipped', '0') = '0' AS success
