@@ -102,7 +102,7 @@ test('a ledger that had hooks before Trueup kept count goes on telling', async (
   await night();
   await db.run(`UPDATE trueup.alerts SET attempts = 1, delivered_at = now() WHERE state = 'open'`);
   await db.run(`DROP TABLE trueup.alert_hooks; ALTER TABLE trueup.alerts DROP dropped_at;
-                DELETE FROM trueup.migrations WHERE number = 22`);
+                DELETE FROM trueup.migrations WHERE number = 23`);
   expect((await runTrueup(['migrate'], { databaseUrl: db.url })).status).toBe(0);
   expect(await hear()).toEqual(['drift recovered']);
 });
