@@ -130,6 +130,7 @@ export type { SyncMode } from './sync/generate.js';
 export type { ApproveRequest, ApproveSummary } from './operations/runs/approve.js';
 export type { NotApproved } from './operations/runs/approve-wallets.js';
 export type { Run, RunDetails, RunsRequest, Steering } from './operations/runs/runs.js';
+export { MOST_OPEN, type OpenFinding, type OpenOfRun } from './operations/runs/open.js';
 export type { UndoLeft, UndoRequest, UndoSummary } from './operations/runs/undo.js';
 export { checkOperateOptions } from './engine/nightly-options.js';
 export type {
@@ -144,7 +145,7 @@ export type { DeliveryResult } from './operations/alerts/deliver.js';
 export type { AlertHooks, AlertMessage } from './operations/alerts/hooks.js';
 export type { RaisedAlert } from './operations/alerts/raise.js';
 export { Schedule } from './operations/schedule/cron.js';
-export { printSchedule, SCHEDULERS } from './operations/schedule/print.js';
+export { nightWords, printSchedule, SCHEDULERS } from './operations/schedule/print.js';
 export type { PrintedRun, SchedulerName } from './operations/schedule/print.js';
 export { EVENTS } from './operations/events.js';
 export type { EventName, OnEvent, OperationsEvent } from './operations/events.js';

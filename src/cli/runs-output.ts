@@ -7,14 +7,14 @@ import type {
   UndoSummary,
 } from '../index.js';
 import { FIELD_NAMES } from '../core/phrases.js';
+import { adviceFor, moreOpen, openTable } from './open-output.js';
+import { grouped } from '../operations/words.js';
+import { table } from './table.js';
 
 /** How runs on record read. Text out, nothing is printed here. */
 
 /** Characters of an id that a person needs: enough to be unique among millions of runs. */
 const SHORT = 8;
-
-/** After so many seconds without a sign of life a run is taken for dead. */
-const SILENT = 30;
 
 const HEAD = [
   'run',
@@ -47,25 +47,35 @@ function cellsOf(run: Run): string[] {
 }
 
 function stateOf(run: Run): string {
-  const silent = run.state === 'running' && (run.silentFor ?? 0) > SILENT;
-  const state = silent ? 'no sign of life' : run.waiting === null ? run.state : 'waiting';
+  const state = run.state === 'running' && run.waiting !== null ? 'waiting' : run.state;
   return run.exitStatus === null || run.exitStatus === 0
     ? state
     : `${state} (${String(run.exitStatus)})`;
+}
+
+/** It has not said how it ended, and it has. */
+function isUnsaid(run: Run): boolean {
+  return run.state === 'abandoned' && run.finishedAt === null;
 }
 
 function placeOf({ startedBy, host }: Run): string {
   return host === null ? startedBy : `${startedBy} on ${host}`;
 }
 
-/** Everything that is on record about one run. */
-export function runLines(run: RunDetails): string {
+/**
+ * Everything that is on record about one run.
+ *
+ * @param config the mapping file that was named: the commands name it too
+ */
+export function runLines(run: RunDetails, config?: string): string {
   return [
     `run ${run.runId}`,
     table(factsOf(run).map(([name, value]) => [`  ${name}`, value])),
     ...section('what it found', foundTable(run)),
     ...section('its largest repairs', largestTable(run)),
-    ...adviceFor(run),
+    ...section(`what is open, ${count(run.open.total)} in all`, openTable(run.open)),
+    ...moreOpen(run.open),
+    ...adviceFor(run, config),
   ].join('\n');
 }
 
@@ -75,13 +85,13 @@ function factsOf(run: RunDetails): [string, string][] {
   const told = run.state === 'running' && run.control !== 'run' ? [['told to', run.control]] : [];
   const facts = [
     ['kind', run.kind === 'reconcile' ? `reconcile, ${run.scope}` : run.kind],
-    ['state', stateOf(run)],
+    ['state', isUnsaid(run) ? `${stateOf(run)}: its process is gone` : stateOf(run)],
     ['started', `${run.startedAt} by ${placeOf(run)}${processOf(run)}`],
     ['took', `${span(run.seconds)}${run.resumed > 0 ? `, resumed ${times(run.resumed)}` : ''}`],
     ['version', run.version],
     ['options', optionsOf(run)],
     ['counts', countsOf(run)],
-    ...(run.waiting === null ? [] : [['waits', run.waiting]]),
+    ...(run.state !== 'running' || run.waiting === null ? [] : [['waits', run.waiting]]),
     ...told,
     ...silent,
     ...(run.error === null ? [] : [['error', run.error]]),
@@ -155,13 +165,6 @@ function section(title: string, rows: string[][]): string[] {
   return rows.length === 0 ? [] : ['', `${title}:`, table(rows)];
 }
 
-function adviceFor(run: RunDetails): string[] {
-  const isOver = run.state === 'finished' || run.state === 'running';
-  return run.kind !== 'reconcile' || isOver
-    ? []
-    : ['', `trueup reconcile --resume ${run.runId} goes on with it`];
-}
-
 export function leftLine({ walletId, userId, message }: UndoLeft | NotApproved): string {
   const who = userId === null ? '' : ` of user ${userId}`;
   return `wallet ${walletId}${who} is left: ${message}`;
@@ -194,32 +197,12 @@ export function undoLines(summary: UndoSummary): string {
   ].join('\n');
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
 function count(value: unknown): string {
   return typeof value === 'number' ? value.toLocaleString('en-US') : '';
 }
 
 function times(number: number): string {
   return number === 1 ? 'once' : `${String(number)} times`;
-}
-
-/** Digits in groups of three: coins may be larger than a number can hold. */
-function grouped(coins: string): string {
-  const [whole = '', ...rest] = coins.split('.');
-  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...rest].join('.');
 }
 
 function span(seconds: number): string {

@@ -29,7 +29,7 @@ const rightToCheck: Examine = async (context) => {
   );
 };
 
-async function roleOf({ session }: Context): Promise<string> {
+async function roleOf({ session }: Pick<Context, 'session'>): Promise<string> {
   const [row] = await session.query<statements.InstallRightRow>(statements.mayInstall);
   return row?.role ?? '';
 }
@@ -81,22 +81,37 @@ async function lackingGrants(
   ];
 }
 
-const rightToRepair: Examine = async (context) => {
-  const role = await roleOf(context);
-  const { table, pendingBalance: pending } = context.mapping.wallet;
+/** What a role lacks to repair caches and to keep records of it. */
+export interface LackingRights {
+  readonly role: string;
+  /** As SQL; empty where it may. */
+  readonly grants: readonly string[];
+}
+
+export async function lackingToRepair(
+  session: Queryable,
+  mapping: ResolvedMapping,
+): Promise<LackingRights> {
+  const role = await roleOf({ session });
+  const { table, pendingBalance: pending } = mapping.wallet;
   const columns = [
-    ...columnsOf(context.mapping).written,
+    ...columnsOf(mapping).written,
     ...(pending === undefined ? [] : [{ oid: table.oid, name: pending.name }]),
   ];
   const me = { oid: null, name: role };
-  const caches = await lackingGrants(context.session, me, 'UPDATE', columns);
-  const records = await context.session.query<statements.RecordRightRow>(statements.mayRecord);
+  const caches = await lackingGrants(session, me, 'UPDATE', columns);
+  const records = await session.query<statements.RecordRightRow>(statements.mayRecord);
   const closed = records.filter(({ may }) => !may);
   const grants = [
     ...caches,
     ...(closed.length === 0 ? [] : [statements.grant('USAGE', 'SCHEMA trueup', role)]),
     ...closed.map((record) => statements.grant(record.grants, record.table, role)),
   ];
+  return { role, grants };
+}
+
+const rightToRepair: Examine = async ({ session, mapping }) => {
+  const { role, grants } = await lackingToRepair(session, mapping);
   if (grants.length === 0) return [ok(`role ${role} may repair`)];
   return [info(`role ${role} may not repair`, grants.join('; '))];
 };

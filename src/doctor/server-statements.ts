@@ -138,3 +138,12 @@ export function preparedTransactions(seconds: number): Statement {
     values: [seconds],
   };
 }
+
+export interface ReadOnlyRow {
+  readonly readOnly: boolean;
+}
+
+/** Whether this session can write: on a standby, and where it is set to read only, it cannot. */
+export const readOnly: Statement = {
+  text: `SELECT current_setting('transaction_read_only')::boolean AS "readOnly"`,
+};

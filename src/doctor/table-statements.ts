@@ -156,7 +156,7 @@ export const mayRecord: Statement = {
                         ('findings', 'SELECT, INSERT, UPDATE, DELETE'), ('suspects', 'SELECT, INSERT, DELETE'),
                         ('checkpoints', 'SELECT, INSERT, UPDATE'), ('repaired_caches', 'SELECT'),
                         ('verified_ranges', 'SELECT, INSERT, UPDATE, DELETE'), ('alerts', 'SELECT, INSERT, UPDATE'),
-                        ('alert_conditions', 'SELECT, INSERT, UPDATE, DELETE'),
+                        ('alert_conditions', 'SELECT, INSERT, UPDATE, DELETE'), ('alert_hooks', 'SELECT, INSERT'),
                         ('schedule_slots', 'SELECT, INSERT, UPDATE, DELETE')) AS w (name, grants)
            JOIN pg_namespace n ON n.nspname = 'trueup'
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name

@@ -1,10 +1,12 @@
 import { read } from '../core/arguments.js';
 import { messageOf, TrueupError } from '../core/errors.js';
+import { requireOperable } from '../doctor/operable.js';
 import * as statements from '../operations/alerts/alert-statements.js';
 import { deliverAlerts, hooksOf, type DeliveryResult } from '../operations/alerts/deliver.js';
 import type { AlertHooks } from '../operations/alerts/hooks.js';
 import { raiseAlerts, raiseFailure, type RaisedAlert } from '../operations/alerts/raise.js';
 import { operate, type Operation } from '../operations/operate.js';
+import { isConnectionFailure } from '../postgres/failures.js';
 import type { ReconcileOptions } from '../reconcile/options.js';
 import type { AtEnd, ReconcileSummary } from '../reconcile/summary.js';
 import type { NightlyRequest } from '../operations/schedule/slot-run.js';
@@ -70,9 +72,11 @@ export abstract class Nightly<
   /**
    * Runs reconcile on a schedule, raises alerts and delivers them, until it is stopped or this Trueup is
    * closed. Any number of processes may do so on one ledger: each slot of the schedule is run by one of
-   * them. `trueup start` is this and little else.
+   * them. `trueup start` is this and little else. A role that may not, or a database that takes no writes, is
+   * refused now; what is lost later is told, and waited for, like a database that is away.
    *
-   * @throws TrueupError `invalid_argument`, `closed`, `read_only`
+   * @throws TrueupError `invalid_argument`, `closed`, `read_only`, `permission_denied` with the GRANTs that
+   *   are missing, `database_read_only`
    */
   async operate(options: OperateOptions = {}): Promise<RunningOperation> {
     const { nightly, ...asked } = checkOperateOptions(options);
@@ -82,16 +86,20 @@ export abstract class Nightly<
         this.reconcile({ unattended: true, ...nightlyRun(nightly, request) }),
       revive: this.reviver(),
     };
-    return this.change(({ database, mapping }) => {
+    return this.change(async ({ database, mapping }) => {
       const ledger = mapping.ledger.table.quoted;
+      await requireOperable(database, mapping).catch((error: unknown) => {
+        // One that is away just now is told and waited for by what begins here.
+        if (!isConnectionFailure(error)) throw error;
+      });
       const operation = operate({ ...parts, database, ledger });
       this.#operations.add(operation);
-      return Promise.resolve({
+      return {
         stop: async () => {
           await operation.stop();
           this.#operations.delete(operation);
         },
-      });
+      };
     });
   }
 

@@ -1,4 +1,4 @@
-import { messageOf } from '../core/errors.js';
+import { messageOf, TrueupError } from '../core/errors.js';
 import { isConnectionFailure } from '../postgres/failures.js';
 import type { OnEvent } from './events.js';
 
@@ -33,7 +33,9 @@ export class DatabaseWatch {
   failed(error: unknown): void {
     const message = messageOf(error);
     if (!isConnectionFailure(error)) {
-      if (this.#isNews(message)) this.#onEvent({ event: 'error', level: 'error', message });
+      if (this.#isNews(message)) {
+        this.#onEvent({ event: 'error', level: 'error', message: wordsOf(error) });
+      }
       return;
     }
     if (!this.#isNews('lost')) return;
@@ -53,4 +55,14 @@ export class DatabaseWatch {
     this.#told.set(what, now);
     return true;
   }
+}
+
+/** What a process may not do any more; it could when it began. */
+const REFUSED: readonly string[] = ['permission_denied', 'database_read_only'];
+
+function wordsOf(error: unknown): string {
+  const message = messageOf(error);
+  if (!(error instanceof TrueupError) || !REFUSED.includes(error.code)) return message;
+  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+  return `this process may not do its work; it tries again until it may: ${message}${hint}`;
 }

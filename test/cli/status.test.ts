@@ -53,7 +53,7 @@ async function busyLedger(): Promise<readonly string[]> {
   return [
     '"trueup"."entries": DRIFT IS OPEN',
     '  1 finding could not be repaired',
-    '    -> trueup explain --wallet-id ID',
+    '    -> trueup explain --wallet-id 1',
     '  waiting for approval by a person: 1 finding of 50 coins in all',
     `    -> trueup runs show ${last}, then trueup runs approve ${last} --all (or --wallet-id ID)`,
     '',

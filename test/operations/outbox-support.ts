@@ -5,7 +5,7 @@ import { Database } from '../../src/postgres/database.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { LEDGER } from './support.js';
 
-/** An outbox of alerts, empty before every test. */
+/** An outbox of alerts, empty before every test, of a ledger that has always had hooks. */
 export interface Outbox {
   readonly db: TestDatabase;
   readonly database: Database;
@@ -25,7 +25,8 @@ export async function createOutbox(): Promise<Outbox> {
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    await db.run('TRUNCATE trueup.alerts RESTART IDENTITY');
+    await db.run('TRUNCATE trueup.alerts, trueup.alert_hooks RESTART IDENTITY');
+    await db.run(`INSERT INTO trueup.alert_hooks VALUES ($1, '-infinity')`, [LEDGER]);
   });
   return {
     db,

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.js';
 import {
   COUNTS,
@@ -167,6 +167,37 @@ test.each(Object.entries(CASES))('%s', async (_, { runs, findings = [], ...wante
   expect(status.exitStatus).toBe(wanted.status);
   if (wanted.says === null) expect(status.problems).toEqual([]);
   else expect(status.problems[0]?.what).toMatch(wanted.says);
+});
+
+/** What a status of these findings, of one run or two, says is to be done. */
+const remedies = async (...findings: Partial<FindingFixture>[]): Promise<(string | null)[]> =>
+  (await statusOf(...findings)).problems.map(({ remedy }) => remedy);
+
+async function statusOf(...findings: Partial<FindingFixture>[]) {
+  const runId = await insertRun(db);
+  for (const finding of findings) await insertFinding(db, { runId, ...finding });
+  return trueup.status();
+}
+
+describe('what explains it', () => {
+  test('is the story of the wallet where it is one', async () => {
+    const one = { walletId: `it's 7` };
+    expect(await remedies(one, { ...one, part: 'profile' })).toEqual([
+      `trueup explain --wallet-id 'it'\\''s 7'`,
+    ]);
+  });
+
+  test('is the run that lists them where they are several, or no wallet', async () => {
+    const older = await insertRun(db, { finishedAge: 7_000 });
+    await insertFinding(db, { runId: older, state: 'critical', walletId: '3' });
+    const status = await statusOf(
+      { state: 'critical', walletId: '1' },
+      { state: 'reported', walletId: null },
+    );
+    const newer = status.lastRun?.runId ?? '';
+    const list = `trueup runs show ${newer}, then trueup explain --wallet-id ID`;
+    expect(status.problems.map(({ remedy }) => remedy)).toEqual([list, list]);
+  });
 });
 
 test('options that cannot be meant are refused', async () => {

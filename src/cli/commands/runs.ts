@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { EXIT, openTrueup, type ExitStatus, type Steering, type Trueup } from '../../index.js';
+import {
+  EXIT,
+  MOST_OPEN,
+  openTrueup,
+  type ExitStatus,
+  type Steering,
+  type Trueup,
+} from '../../index.js';
 import { addApprove } from './runs-approve.js';
 import { addReport } from './report.js';
 import { runLines, runsTable } from '../runs-output.js';
@@ -50,13 +57,18 @@ export function addRuns(program: Command, setStatus: (status: ExitStatus) => voi
       setStatus(EXIT.ok);
     });
   withCommonOptions(runs.command('show'))
-    .description('one run: options, counts, what it found, its largest repairs')
+    .description('one run: options, counts, what it found, its largest repairs, what is open')
     .argument('[run]', WHICH, 'last')
-    .option('--json', 'one JSON object')
+    .option(
+      '--json',
+      `one JSON object, with up to ${MOST_OPEN.toLocaleString('en-US')} open findings`,
+    )
     .action(async (which: string, { json, ...common }: Options) => {
       await withTrueup(common, true, async (trueup) => {
         const run = await trueup.run(which);
-        print(json === true ? JSON.stringify({ type: 'run', ...run }) : runLines(run));
+        print(
+          json === true ? JSON.stringify({ type: 'run', ...run }) : runLines(run, common.config),
+        );
       });
       setStatus(EXIT.ok);
     });

@@ -9,6 +9,7 @@ import {
   type ExitStatus,
   type SchedulerName,
 } from '../../index.js';
+import { checkNightFlags } from '../night-flags.js';
 import { fileName } from '../shared.js';
 import { asUsage } from '../usage.js';
 
@@ -22,6 +23,7 @@ interface Options {
 
 const HELP = `
 What comes after -- is handed to the run: trueup schedule --print cron -- --jobs 2
+With --since-checkpoint there it is an incremental run. Flags that reconcile would refuse are refused now.
 
 It only prints: nothing is installed. "trueup start" needs none of it, for it has a schedule of its own.`;
 
@@ -45,6 +47,7 @@ export function addSchedule(program: Command, setStatus: (status: ExitStatus) =>
     .option('--image <image>', 'with k8s: the image that holds Trueup', `trueup:${VERSION}`)
     .addHelpText('after', HELP)
     .action((flags: readonly string[], options: Options, command: Command) => {
+      checkNightFlags(flags, command);
       const text = asUsage(command, () => print(options, flags));
       process.stdout.write(text);
       setStatus(EXIT.ok);

@@ -61,6 +61,7 @@ export function addStart(program: Command, setStatus: (status: ExitStatus) => vo
         .choices(LOG_FORMATS)
         .default('pretty'),
     );
+  refuseBoth(command);
   withAlertOptions(withRunFlags(command))
     .addHelpText('after', HELP)
     .action(async (options: Options, itself: Command) => {
@@ -68,6 +69,18 @@ export function addStart(program: Command, setStatus: (status: ExitStatus) => vo
       checkOperating(operating, itself);
       setStatus(await start(options, operating));
     });
+}
+
+/** Either would silently win, by which of them comes last. */
+function refuseBoth(command: Command): void {
+  const seen = new Set<string>();
+  for (const name of ['schedule', 'no-schedule']) {
+    command.on(`option:${name}`, () => {
+      seen.add(name);
+      if (seen.size < 2) return;
+      command.error('error: --schedule and --no-schedule exclude each other: choose one');
+    });
+  }
 }
 
 function operatingOf(options: Options): OperateOptions {
@@ -137,6 +150,7 @@ async function work(
       const level = failed === 0 ? 'info' : 'warning';
       tell({ event: 'healed', level, message, details: { healed, failed } });
     });
+    await trueup.operate(operating);
     const { schedule, timeZone = 'UTC', alerts = {} } = operating;
     const ledger = trueup.mapping.ledger.table.quoted;
     const when = schedule === null ? 'no runs' : `runs at "${schedule ?? ''}" ${timeZone}`;
@@ -146,7 +160,6 @@ async function work(
       message: `works on ${ledger}: ${when}, ${hookNames(alerts)}`,
       details: { process: process.pid, version: VERSION },
     });
-    await trueup.operate(operating);
     await aborted(signal);
   } finally {
     await trueup.close();

@@ -157,16 +157,49 @@ export interface OutboxRow {
   readonly deliveredTo: readonly string[];
 }
 
-/** Takes the next alert that is due, past those that others are about to take. */
+/** Whether a process with hooks was ever there. */
+export function hasHooks(ledger: string): Statement {
+  return { text: 'SELECT FROM trueup.alert_hooks WHERE ledger = $1', values: [ledger] };
+}
+
+/** The first process with hooks is there. No row: another one was before it. */
+export function firstHooks(ledger: string): Statement {
+  return {
+    text: 'INSERT INTO trueup.alert_hooks (ledger) VALUES ($1) ON CONFLICT DO NOTHING RETURNING ledger',
+    values: [ledger],
+  };
+}
+
+/**
+ * Drops what was raised while there were no hooks, but for the last alert of everything that is wrong still:
+ * that is news for whoever comes, and the rest is history.
+ */
+export function dropHistory(ledger: string): Statement {
+  return {
+    text: `
+      UPDATE trueup.alerts AS a SET dropped_at = clock_timestamp()
+       WHERE a.ledger = $1 AND a.delivered_at IS NULL
+         AND a.id NOT IN (SELECT max(o.id) FROM trueup.alerts AS o
+                            JOIN trueup.alert_conditions AS c ON c.ledger = o.ledger AND c.kind = o.kind
+                           WHERE o.ledger = $1 AND o.state = 'open' GROUP BY o.kind)`,
+    values: [ledger],
+  };
+}
+
+/**
+ * Takes the next alert that is due, past those that others are about to take. What was open when the first
+ * hooks came is as old as they are.
+ */
 export function claimAlert(ledger: string): Statement {
   return {
     text: `
       UPDATE trueup.alerts AS a
          SET attempts = a.attempts + 1, next_attempt_at = clock_timestamp() + interval '${CLAIMED_FOR}'
-       WHERE a.id = (SELECT n.id FROM trueup.alerts AS n
+       WHERE a.id = (SELECT n.id FROM trueup.alerts AS n JOIN trueup.alert_hooks AS h USING (ledger)
                       WHERE n.ledger = $1 AND n.delivered_at IS NULL AND n.next_attempt_at <= clock_timestamp()
-                        AND n.raised_at > clock_timestamp() - interval '${TOLD_WITHIN}'
-                      ORDER BY n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                        AND n.dropped_at IS NULL
+                        AND greatest(n.raised_at, h.since) > clock_timestamp() - interval '${TOLD_WITHIN}'
+                      ORDER BY n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED)
       RETURNING a.id::text, a.ledger, a.kind, a.state, a.run_id AS "runId", a.message, a.body,
                 a.raised_at AS "raisedAt", a.attempts, a.delivered_to AS "deliveredTo"`,
     values: [ledger],
@@ -222,6 +255,8 @@ export interface AlertRow {
   readonly raisedAt: Date;
   /** null: no hook has accepted it yet. */
   readonly deliveredAt: Date | null;
+  /** When it was dropped: the first hook came too late for it. null: it was not. */
+  readonly droppedAt: Date | null;
   readonly attempts: number;
   readonly lastError: string | null;
 }
@@ -232,6 +267,7 @@ export function listAlerts(ledger: string, limit: number): Statement {
     text: `
       SELECT a.id::text, a.kind, a.state, a.run_id AS "runId", a.message, a.body ->> 'severity' AS severity,
              a.body -> 'details' AS details, a.raised_at AS "raisedAt", a.delivered_at AS "deliveredAt",
+             a.dropped_at AS "droppedAt",
              a.attempts, a.last_error AS "lastError"
         FROM trueup.alerts AS a WHERE a.ledger = $1
        ORDER BY a.id DESC LIMIT $2`,

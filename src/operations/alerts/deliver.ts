@@ -6,6 +6,9 @@ import { command } from './command.js';
 import type { AlertHooks, AlertMessage, Hook } from './hooks.js';
 import { webhook } from './webhook.js';
 
+/** How often to try again where two begin to listen at once. */
+const RETRIES = 3;
+
 /** What became of alerts that were due. */
 export interface DeliveryResult {
   readonly delivered: number;
@@ -37,7 +40,8 @@ export function hooksOf(hooks: AlertHooks): Hook[] {
 /**
  * Delivers the alerts of a ledger that are due, each to every hook, until it is accepted: at least once,
  * by one of any number of processes at a time. What is not accepted is tried again later, with longer
- * and longer pauses, and is given up after seven days. Without a hook nothing is done.
+ * and longer pauses, and is given up after seven days. What was raised before the ledger had any hooks is
+ * dropped, but for what is wrong still. Without a hook nothing is done.
  *
  * @param signal ends it: an alert under way is given back
  * @param onDelivery hears of every attempt
@@ -55,6 +59,7 @@ export async function deliverAlerts(
   } = {},
 ): Promise<DeliveryResult> {
   const result = { delivered: 0, failed: 0 };
+  if (hooks.length > 0) await beginToListen(database, ledger);
   while (hooks.length > 0 && !signal.aborted) {
     const [alert] = await database.query<OutboxRow>(statements.claimAlert(ledger));
     if (alert === undefined) break;
@@ -64,6 +69,20 @@ export async function deliverAlerts(
     onDelivery?.({ id: alert.id, kind: alert.kind, message: alert.message, error });
   }
   return result;
+}
+
+/** Whoever raises an alert at the same time is before it or after it. */
+async function beginToListen(database: Database, ledger: string): Promise<void> {
+  const known = await database.query(statements.hasHooks(ledger));
+  if (known.length > 0) return;
+  await database.transaction(
+    async (session) => {
+      await session.query(statements.lockConditions(ledger));
+      const first = await session.query(statements.firstHooks(ledger));
+      if (first.length > 0) await session.query(statements.dropHistory(ledger));
+    },
+    { retries: RETRIES },
+  );
 }
 
 /** @returns why it was not accepted; null where it was; undefined where it was not tried to the end */

@@ -60,8 +60,9 @@ export function findingsList(excerpt: Excerpt, caption: string): Markup {
   </div>`;
 }
 
-/** Wallets that were left without a look at their caches. */
+/** Wallets that were left without a look at their caches, with a difference where one is on record. */
 export function walletsList(excerpt: Excerpt, caption: string): Markup {
+  const sized = excerpt.shown.some(({ delta }) => delta !== null);
   return html`<div class="scroll">
     <table>
       <caption>
@@ -72,16 +73,18 @@ export function walletsList(excerpt: Excerpt, caption: string): Markup {
           <th scope="col">User</th>
           <th scope="col">Wallet</th>
           <th scope="col">State</th>
+          ${sized ? html`<th scope="col" class="n">Difference</th>` : null}
           <th scope="col">Reason</th>
         </tr>
       </thead>
       <tbody>
         ${excerpt.shown.map(
-          ({ userId, walletId, state, message }) =>
+          ({ userId, walletId, state, delta, message }) =>
             html` <tr>
               <td class="id">${userId ?? '–'}</td>
               <td class="id">${walletId ?? '–'}</td>
               <td>${STATES[state]}</td>
+              ${sized ? html`<td class="n">${size(delta)}</td>` : null}
               <td class="wide">${message}</td>
             </tr>`,
         )}
@@ -102,6 +105,11 @@ function amount(text: string | null): string {
 function signed(delta: string | null): string {
   if (delta === null) return '–';
   return delta.startsWith('-') || delta === '0' ? grouped(delta) : `+${grouped(delta)}`;
+}
+
+/** Without a sign: that of a whole wallet says nothing about its caches. */
+function size(delta: string | null): string {
+  return delta === null ? '–' : grouped(delta.replace('-', ''));
 }
 
 function why({ cause, evidence }: ReportFinding): string {

@@ -155,12 +155,17 @@ function cacheName(name: string): string {
   return `${part} ${FIELD_NAMES[field as Field]}`;
 }
 
-function lists({ largest, review, left, skipped, critical }: Totals): Markup {
+function lists({ largest, review, left, skipped, critical, suspects }: Totals): Markup {
   return html`${
     critical.count === 0
       ? null
       : html`<h2>Critical wallets</h2>
           ${walletsList(critical, 'Their entries sum up to less than they may')}`
+  }${
+    suspects.count === 0
+      ? null
+      : html`<h2>What had drifted</h2>
+          ${walletsList(suspects, 'As the survey of the run saw it; nothing was changed')}`
   }${
     review.count === 0
       ? null

@@ -1,4 +1,5 @@
 import type { Statement } from '../../postgres/database.js';
+import { STATE } from '../runs/gone-statements.js';
 
 /** Statements that read one run from the record. They read only. */
 
@@ -23,10 +24,10 @@ export interface RunRow {
 /** One run. */
 export function run(runId: string): Statement {
   return {
-    text: `SELECT id::text AS "runId", kind, ledger, current_database() AS database, state, started_at AS "startedAt",
+    text: `SELECT id::text AS "runId", kind, ledger, current_database() AS database, ${STATE} AS state, started_at AS "startedAt",
                   finished_at AS "finishedAt", started_by AS "startedBy", host, unattended, version, options,
                   exit_status AS "exitStatus", error, counts
-             FROM trueup.runs WHERE id = $1`,
+             FROM trueup.runs AS r WHERE id = $1`,
     values: [runId],
   };
 }
@@ -60,7 +61,10 @@ export interface FindingRow {
 
 const CURSOR = 'findings_of_run';
 
-/** Everything that a run found, repaired or not, in order of time; to be read page by page. */
+/**
+ * Everything that a run found, repaired or not, in order of time; to be read page by page. Of a run that a
+ * safety rail has stopped that is what its survey saw: wallets, each with the largest difference of its caches.
+ */
 export function declareFindings(runId: string): Statement {
   return {
     text: `DECLARE ${CURSOR} NO SCROLL CURSOR FOR
@@ -72,6 +76,13 @@ SELECT 'repaired' AS state, user_id AS "userId", wallet_id AS "walletId", profil
 SELECT state, user_id, wallet_id, profile_id, part, field, cached, expected, trim_scale(delta)::text, cause, evidence,
        message, found_at
   FROM trueup.findings WHERE run_id = $1::uuid
+ UNION ALL
+SELECT CASE WHEN s.repairable THEN 'found' ELSE 'reported' END, NULL, s.wallet_id, NULL, NULL, NULL, NULL, NULL,
+       trim_scale(s.delta)::text, NULL, NULL,
+       CASE WHEN s.repairable THEN 'it would have been repaired' ELSE 'nothing could be written' END
+         || '; the difference is the largest of its caches, as the survey saw it',
+       r.finished_at
+  FROM trueup.suspects AS s JOIN trueup.runs AS r ON r.id = s.run_id WHERE r.id = $1::uuid AND r.state = 'stopped'
  ORDER BY at, "walletId", part, field`,
     values: [runId],
   };

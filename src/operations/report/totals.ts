@@ -51,6 +51,8 @@ export interface Totals {
   readonly skipped: Excerpt;
   /** Wallets whose entries sum up to less than they may. */
   readonly critical: Excerpt;
+  /** Wallets that the survey of a stopped run saw drifted; of their caches nothing is on record. */
+  readonly suspects: Excerpt;
 }
 
 class Sum {
@@ -106,16 +108,17 @@ export class TotalsCounter {
   readonly #left = new Gathering(true);
   readonly #skipped = new Gathering(false);
   readonly #critical = new Gathering(false);
+  readonly #suspects = new Gathering(true);
 
   add(finding: ReportFinding): void {
     const { state, part, field, cause } = finding;
     this.#states.set(state, (this.#states.get(state) ?? 0) + 1);
+    const units = finding.delta === null ? undefined : toUnits(finding.delta);
     if (part === null || field === null) {
-      (state === 'critical' ? this.#critical : this.#skipped).add(finding, undefined);
+      this.#wallets(state).add(finding, units);
       return;
     }
     this.#findings += 1;
-    const units = finding.delta === null ? undefined : toUnits(finding.delta);
     sumOf(this.#parts, `${part}.${field}`).add(units);
     sumOf(this.#causes, cause ?? 'unknown').add(units);
     if (state === 'repaired' || state === 'found')
@@ -125,6 +128,12 @@ export class TotalsCounter {
     this.#largest.add(finding, units);
     if (state === 'review') this.#review.add(finding, units);
     if (state === 'reported') this.#left.add(finding, units);
+  }
+
+  /** Lists of wallets, of whose caches nothing is known. */
+  #wallets(state: FindingState): Gathering {
+    if (state === 'critical') return this.#critical;
+    return state === 'found' || state === 'reported' ? this.#suspects : this.#skipped;
   }
 
   #countSize(units: bigint): void {
@@ -153,6 +162,7 @@ export class TotalsCounter {
       left: this.#left.excerpt,
       skipped: this.#skipped.excerpt,
       critical: this.#critical.excerpt,
+      suspects: this.#suspects.excerpt,
     };
   }
 }

@@ -1,11 +1,12 @@
 import type { Statement } from '../../postgres/database.js';
+import { STATE } from './gone-statements.js';
 
 /** Statements about runs on record. Times are those of the database; coins travel as text. */
 
 const instant = (time: string): string =>
   `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
 
-const RUN = `r.id::text AS "runId", r.kind, r.scope, r.state, r.unattended, r.version, r.options, r.resumed,
+const RUN = `r.id::text AS "runId", r.kind, r.scope, ${STATE} AS state, r.unattended, r.version, r.options, r.resumed,
        r.started_by AS "startedBy", r.host, r.process, ${instant('r.started_at')} AS "startedAt",
        ${instant('r.finished_at')} AS "finishedAt", r.exit_status AS "exitStatus", r.error, r.control, r.waiting,
        extract(epoch FROM coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 AS seconds,
@@ -18,6 +19,7 @@ export interface RunRow {
   readonly runId: string;
   readonly kind: 'reconcile' | 'heal' | 'service' | 'approve' | 'apply' | 'undo';
   readonly scope: 'all' | 'incremental' | 'some';
+  /** `abandoned` as soon as its process is gone, also where nobody has written it down yet. */
   readonly state: 'running' | 'finished' | 'interrupted' | 'stopped' | 'failed' | 'abandoned';
   readonly unattended: boolean;
   readonly version: string;
@@ -37,7 +39,7 @@ export interface RunRow {
   readonly waiting: string | null;
   /** From its start to its end, or to now. */
   readonly seconds: number;
-  /** Of a run under way: seconds since its last sign of life. */
+  /** Of a run that has not said how it ended: seconds since its last sign of life. */
   readonly silentFor: number | null;
   /** What it counted, or had counted at its checkpoint. */
   readonly counts: Readonly<Record<string, unknown>>;
@@ -108,6 +110,50 @@ export function foundByKind(runId: string): Statement {
         SELECT f.state, f.part, f.field, f.cause, f.delta FROM trueup.findings AS f WHERE f.run_id = $1) AS f
  GROUP BY f.state, f.part, f.field, f.cause
  ORDER BY f.state, count(*) DESC, f.part, f.field, f.cause`,
+    values: [runId],
+  };
+}
+
+/** What a run found, and nobody has settled. */
+export interface OpenRow {
+  /** As in trueup.findings. */
+  readonly state: 'reported' | 'review' | 'critical' | 'skipped' | 'failed';
+  readonly userId: string | null;
+  /** null: a profile without a wallet. */
+  readonly walletId: string | null;
+  readonly profileId: string | null;
+  /** null: it is about the wallet as a whole. */
+  readonly part: string | null;
+  readonly field: string | null;
+  readonly cached: string | null;
+  readonly expected: string | null;
+  readonly delta: string | null;
+  readonly cause: string | null;
+  /** Of what is about the wallet as a whole: why. */
+  readonly message: string | null;
+}
+
+/** The open findings of a run: those below zero first, then by their differences, the largest first. */
+export function openFindings(runId: string, limit: number): Statement {
+  return {
+    text: `SELECT f.state, f.user_id AS "userId", f.wallet_id AS "walletId", f.profile_id AS "profileId", f.part, f.field,
+       f.cached, f.expected, trim_scale(f.delta)::text AS delta, f.cause, f.message
+  FROM trueup.findings AS f WHERE f.run_id = $1 AND f.settled_at IS NULL
+ ORDER BY f.state = 'critical' DESC, abs(f.delta) DESC NULLS LAST, f.id LIMIT $2`,
+    values: [runId, limit],
+  };
+}
+
+/** How many they are, and how many of them wait for approval. */
+export interface OpenCountRow {
+  readonly total: number;
+  readonly review: number;
+}
+
+export function countOpen(runId: string): Statement {
+  return {
+    text: `SELECT count(*)::float8 AS total, count(*) FILTER (WHERE f.state = 'review')::float8 AS review
+             FROM trueup.findings AS f WHERE f.run_id = $1 AND f.settled_at IS NULL`,
     values: [runId],
   };
 }

@@ -2,6 +2,7 @@ import { TrueupError } from '../../core/errors.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database } from '../../postgres/database.js';
 import { findRun } from './find.js';
+import { openOf, type OpenOfRun } from './open.js';
 import * as statements from './run-statements.js';
 import type { FoundRow, RepairedRow, RunRow } from './run-statements.js';
 
@@ -14,6 +15,8 @@ export interface RunDetails extends Run {
   readonly found: readonly FoundRow[];
   /** Its ten largest repairs. */
   readonly largest: readonly RepairedRow[];
+  /** What it found and nobody has settled by now. */
+  readonly open: OpenOfRun;
 }
 
 /** Which runs are listed. */
@@ -45,7 +48,7 @@ export async function showRun(
   const run = await findRun(database, mapping, which);
   const found = await database.query<FoundRow>(statements.foundByKind(run.runId));
   const largest = await database.query<RepairedRow>(statements.largestRepairs(run.runId, LARGEST));
-  return { ...run, found, largest };
+  return { ...run, found, largest, open: await openOf(database, run.runId) };
 }
 
 /** Where there is nobody to be told. */

@@ -16,7 +16,7 @@ export interface PrintedRun {
   readonly program: readonly string[];
   /** The folder it works in: where trueup.config.json is found. */
   readonly folder: string;
-  /** More flags of the run. */
+  /** More flags of the run; `--since-checkpoint` replaces `--all`. They are printed as they are. */
   readonly flags: readonly string[];
   /** For k8s: the image with Trueup in it. */
   readonly image: string;
@@ -28,7 +28,21 @@ const ENVIRONMENT_FILE = '/etc/trueup/environment';
 /** A line ends there, however it is quoted. */
 const UNPRINTABLE = /[\0\n\r]/;
 
-const RUN = ['reconcile', '--all', '--unattended', '--quiet'];
+/**
+ * The command of a night: the flags that are given, and before them what a night needs and they do not say.
+ * With `--since-checkpoint`, or `--cycle`, which goes with it, the night is an incremental one.
+ */
+export function nightWords(flags: readonly string[]): readonly string[] {
+  const has = (...names: string[]): boolean =>
+    flags.some((flag) => names.includes(flag.replace(/=.*$/s, '')));
+  const selection = has('--cycle') ? '--since-checkpoint' : '--all';
+  return [
+    'reconcile',
+    ...(has('--all', '--since-checkpoint') ? [] : [selection]),
+    ...['--unattended', '--quiet'].filter((word) => !has(word)),
+    ...flags,
+  ];
+}
 
 /**
  * The text for a scheduler. It runs one unattended reconcile and ends; `trueup start` needs no other
@@ -47,7 +61,7 @@ export function printSchedule(name: SchedulerName, schedule: Schedule, run: Prin
 
 function printCron(schedule: Schedule, { program, folder, flags }: PrintedRun): string {
   const { minute, hour, day, month, weekday } = fieldsOf(schedule);
-  const command = [...program, ...RUN, ...flags].map(forShell).join(' ');
+  const command = [...program, ...nightWords(flags)].map(forShell).join(' ');
   const line =
     `cd ${forShell(folder)} && set -a && . ${ENVIRONMENT_FILE} && set +a && ` +
     `exec ${command} >/dev/null`;
@@ -68,7 +82,7 @@ ${minute} ${hour} ${day} ${month} ${weekday} trueup ${forCron(line)}
 }
 
 function printSystemd(schedule: Schedule, { program, folder, flags }: PrintedRun): string {
-  const command = [...program, ...RUN, ...flags].map(forSystemd).join(' ');
+  const command = [...program, ...nightWords(flags)].map(forSystemd).join(' ');
   const calendar = calendarOf(schedule).map((line) => `OnCalendar=${line}`);
   return `# One unattended reconcile at "${schedule.expression}", ${schedule.timeZone}, by a timer of systemd.
 # Write each part into the file that it names, then:
@@ -112,7 +126,7 @@ WantedBy=timers.target
 
 function printKubernetes(schedule: Schedule, { flags, image }: PrintedRun): string {
   const { minute, hour, day, month, weekday } = fieldsOf(schedule);
-  const args = [...RUN, ...flags]
+  const args = nightWords(flags)
     .map((word) => `                - ${forYaml(forKubernetes(word))}`)
     .join('\n');
   return `# One unattended reconcile at "${schedule.expression}", ${schedule.timeZone}. Apply it with:

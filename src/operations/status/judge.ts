@@ -1,5 +1,5 @@
 import { EXIT, type ExitStatus } from '../../core/exit.js';
-import { ageWords, count, coinsWords } from '../words.js';
+import { ageWords, count, coinsWords, shellWord } from '../words.js';
 import type { Status, StatusProblem, StatusRun } from './model.js';
 
 /** What is amiss with a ledger, from what is on record. Pure. */
@@ -13,7 +13,19 @@ const PRECEDENCE: readonly ExitStatus[] = [EXIT.error, EXIT.rail, EXIT.drift, EX
 export type Facts = Omit<Status, 'exitStatus' | 'problems'> & {
   /** Findings that the last run left, and that are not on record one by one. */
   readonly unrecorded: number;
+  /** Whose findings are critical, and whose no run can repair; null: there are none. */
+  readonly critical: Whose | null;
+  readonly unrepairable: Whose | null;
 };
+
+/** One wallet, or the newest run of those that have left such findings. */
+export interface Whose {
+  readonly walletId: string | null;
+  readonly runId: string;
+}
+
+/** States of findings that no run repairs. */
+export const UNREPAIRABLE: readonly string[] = ['reported', 'failed'];
 
 /** @returns the problems, the gravest first, and the status that follows */
 export function judge(facts: Facts): Pick<Status, 'exitStatus' | 'problems'> {
@@ -39,7 +51,7 @@ function ofLastRun(run: StatusRun | null): StatusProblem[] {
       problem(
         EXIT.rail,
         `a safety rail stopped the last run before its first write${because}`,
-        more,
+        afterRail(run),
       ),
     ];
   }
@@ -61,6 +73,15 @@ function ofLastRun(run: StatusRun | null): StatusProblem[] {
   return run.exitStatus === EXIT.incomplete ? [incomplete(run)] : [];
 }
 
+/** First what drifted: wallet by wallet from the record, cache by cache from a dry run. */
+function afterRail({ runId, scope, override }: StatusRun): string {
+  const which = scope === 'incremental' ? '--since-checkpoint' : '--all';
+  const look =
+    `see what drifted: trueup report ${runId} report.html lists the wallets, ` +
+    `trueup reconcile ${which} --dry-run every cache`;
+  return override === null ? look : `${look}; where that is right: ${override}`;
+}
+
 function incomplete({ counts }: StatusRun): StatusProblem {
   const skipped = counts?.skipped ?? 0;
   const what =
@@ -70,8 +91,9 @@ function incomplete({ counts }: StatusRun): StatusProblem {
   return problem(EXIT.incomplete, what, RECONCILE);
 }
 
-function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem[] {
-  const left = open.filter(({ state }) => state === 'reported' || state === 'failed');
+function ofFindings(facts: Facts): StatusProblem[] {
+  const { open, review, unrecorded, lastRun } = facts;
+  const left = open.filter(({ state }) => UNREPAIRABLE.includes(state));
   const critical = open.filter(({ state }) => state === 'critical');
   const undone = open.filter(({ state }) => state === 'undone');
   const run = review.runs[0] ?? 'RUN';
@@ -83,7 +105,7 @@ function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem
           problem(
             EXIT.drift,
             `CRITICAL: ${count(total(critical), 'wallet')} with entries that sum up to less than zero without overdraft`,
-            'trueup explain --wallet-id ID',
+            explain(facts.critical),
           ),
         ]),
     ...(left.length === 0
@@ -92,7 +114,7 @@ function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem
           problem(
             EXIT.drift,
             `${count(total(left), 'finding')} could not be repaired`,
-            'trueup explain --wallet-id ID',
+            explain(facts.unrepairable),
           ),
         ]),
     ...(undone.length === 0
@@ -123,6 +145,15 @@ function ofFindings({ open, review, unrecorded, lastRun }: Facts): StatusProblem
           ),
         ]),
   ];
+}
+
+/** The story of the one wallet, or the run that lists them. */
+function explain(whose: Whose | null): string {
+  if (whose === null) return 'trueup runs';
+  const { walletId, runId } = whose;
+  return walletId === null
+    ? `trueup runs show ${runId}, then trueup explain --wallet-id ID`
+    : `trueup explain --wallet-id ${shellWord(walletId)}`;
 }
 
 function ofAge({ lastSuccess, maxAge, underWay }: Facts): StatusProblem[] {

@@ -61,6 +61,8 @@ export interface StatusRun {
   readonly host: string | null;
   readonly exitStatus: number | null;
   readonly error: string | null;
+  /** Of one that a safety rail has stopped: the command that repairs all the same. */
+  readonly override: string | null;
   /** What it counted; null where it ended without a word. */
   readonly counts: RunCounts | null;
 }

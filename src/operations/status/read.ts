@@ -3,7 +3,8 @@ import { total } from '../../core/amount.js';
 import { TrueupError } from '../../core/errors.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database, Queryable } from '../../postgres/database.js';
-import { judge, type Facts } from './judge.js';
+import { overrideOf } from '../runs/override.js';
+import { judge, UNREPAIRABLE, type Facts, type Whose } from './judge.js';
 import type {
   OpenFindings,
   Review,
@@ -63,8 +64,8 @@ export async function readStatus(
     const exists = await refuseBlind(session);
     return exists ? gather(session, ledger, options) : nothing(session, ledger, options);
   }, READING);
-  const { unrecorded, ...told } = facts;
-  return { ...told, ...judge({ ...told, unrecorded }) };
+  const { unrecorded, critical, unrepairable, ...told } = facts;
+  return { ...told, ...judge({ ...told, unrecorded, critical, unrepairable }) };
 }
 
 /** @returns whether there are records at all */
@@ -117,6 +118,8 @@ async function gather(session: Queryable, ledger: string, options: Options): Pro
     watermark: holder ?? null,
     underWay: underWay === undefined ? null : toUnderWay(underWay, at),
     unrecorded: await unrecorded(session, lastRun),
+    critical: await whose(session, ledger, ['critical']),
+    unrepairable: await whose(session, ledger, UNREPAIRABLE),
   };
 }
 
@@ -143,6 +146,8 @@ async function nothing(session: Queryable, ledger: string, options: Options): Pr
     watermark: null,
     underWay: null,
     unrecorded: 0,
+    critical: null,
+    unrepairable: null,
   };
 }
 
@@ -168,6 +173,7 @@ function toRun(row: statements.RunRow): StatusRun {
     host,
     exitStatus,
     error,
+    override: overrideOf(row.counts),
     counts: toCounts(row.counts),
   };
 }
@@ -238,6 +244,15 @@ async function readReview(
     coins: waiting.reduce((sum, { coins }) => total(sum, coins) ?? sum, '0'),
     runs: runs.map(({ runId }) => runId),
   };
+}
+
+async function whose(
+  session: Queryable,
+  ledger: string,
+  states: readonly string[],
+): Promise<Whose | null> {
+  const [row] = await session.query<Whose>(statements.whose(ledger, states));
+  return row ?? null;
 }
 
 /** Runs before findings were kept left only their number. */

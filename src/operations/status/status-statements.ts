@@ -1,13 +1,11 @@
 import type { Statement } from '../../postgres/database.js';
+import { IS_GONE } from '../runs/gone-statements.js';
 
 /** Statements that tell how a ledger is from Trueup's records. They read only. */
 
-/** Seconds without a heartbeat after which a run counts as dead. */
-const DEAD_AFTER_SECONDS = 30;
-
 /** The tables that status reads. */
 const TABLES = [
-  ...['runs', 'findings', 'checkpoints', 'verified_ranges', 'alerts'],
+  ...['runs', 'findings', 'checkpoints', 'verified_ranges', 'alerts', 'alert_hooks'],
   ...['sync_failures', 'profile_marks', 'activity_failures'],
 ];
 
@@ -63,9 +61,7 @@ export interface RunRow {
 export function latestRuns(ledger: string): Statement {
   return {
     text: `WITH checks AS MATERIALIZED (
-  SELECT r.*, r.state = 'running' AND (
-           coalesce(r.heartbeat_at, r.started_at) < clock_timestamp() - make_interval(secs => ${String(DEAD_AFTER_SECONDS)})
-           OR r.backend IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = r.backend)) AS dead,
+  SELECT r.*, ${IS_GONE} AS dead,
          coalesce(r.finished_at, r.heartbeat_at, r.started_at) AS ended_at,
          r.state = 'finished' AND r.exit_status IN (0, 2)
            AND r.counts ->> 'incomplete' IS NULL AND coalesce(r.counts ->> 'skipped', '0') = '0' AS success
@@ -117,6 +113,25 @@ export function openFindings(ledger: string): Statement {
             GROUP BY state, part, field, cause
             ORDER BY count(*) DESC, state, part, field, cause`,
     values: [ledger],
+  };
+}
+
+/** Whose open findings of some states these are. */
+export interface WhoseRow {
+  /** The wallet, where it is one only. */
+  readonly walletId: string | null;
+  /** The newest run that has left some of them. */
+  readonly runId: string;
+}
+
+/** Whose open findings of these states are; no row where there are none. */
+export function whose(ledger: string, states: readonly string[]): Statement {
+  return {
+    text: `SELECT CASE WHEN count(DISTINCT coalesce(wallet_id, 'profile ' || profile_id)) = 1 THEN min(wallet_id) END AS "walletId",
+                  (array_agg(run_id ORDER BY id DESC))[1]::text AS "runId"
+             FROM trueup.findings WHERE ledger = $1 AND settled_at IS NULL AND state = ANY ($2)
+           HAVING count(*) > 0`,
+    values: [ledger, states],
   };
 }
 
@@ -189,7 +204,7 @@ export function waiting(ledger: string): Statement {
                   (SELECT count(*)::float8 AS waiting
                      FROM trueup.activity_failures WHERE ledger = $1 AND healed_at IS NULL) AS e,
                   (SELECT count(*)::float8 AS waiting
-                     FROM trueup.alerts WHERE ledger = $1 AND delivered_at IS NULL) AS a`,
+                     FROM trueup.alerts WHERE ledger = $1 AND delivered_at IS NULL AND dropped_at IS NULL) AS a`,
     values: [ledger],
   };
 }
