@@ -14,6 +14,7 @@ const STATES: Readonly<Record<OpenFinding['state'], string>> = {
   critical: 'CRITICAL',
   skipped: 'was skipped',
   failed: 'repair refused',
+  undone: 'taken back',
 };
 
 /** The open findings of a run as rows: whose, which cache, from what to what, and its state. */

@@ -162,9 +162,12 @@ export function isSaved(run: HeldRun, checkpoint: Checkpoint): Statement {
   };
 }
 
+/** What became of a finding that is not repaired, as `trueup.findings` keeps it. */
+export type RecordedState = 'reported' | 'review' | 'critical' | 'skipped' | 'failed' | 'undone';
+
 /** What was found and not repaired, as `trueup.findings` keeps it. */
 export interface FindingRow {
-  readonly state: 'reported' | 'review' | 'critical' | 'skipped' | 'failed';
+  readonly state: RecordedState;
   readonly walletId: string | null;
   readonly profileId: string | null;
   readonly userId: string | null;

@@ -58,6 +58,8 @@ describe('a run that leaves something', () => {
     const undone = await trueup('undo', String(rest.json().at(-1)?.['runId']).slice(0, 8));
     expect(undone).toMatchObject({ status: 0, stderr: '' });
     expect(undone.stdout).toContain('The ledger says otherwise');
+    const kept = await db.value(`SELECT id FROM trueup.runs WHERE kind = 'undo'`);
+    expect((await trueup('runs', 'show', kept)).stdout).toMatch(/wallet 2 .*taken back/);
     expect(await db.value('SELECT balance::text FROM app.wallet WHERE id = 2')).toBe('1450');
   });
 

@@ -1,5 +1,6 @@
 import type { Field, Part } from '../../core/comparison.js';
 import type { Cause, Evidence } from '../../core/evidence.js';
+import type { RecordedState } from '../../reconcile/record-statements.js';
 import type { RunCounts, RunState } from '../status/model.js';
 
 /** A report is about one run: what was checked, what was found, and what became of it. */
@@ -32,8 +33,7 @@ export interface ReportRun {
  * What became of a finding. `found`: a dry run saw what a run would repair. `reported`: there is no right
  * value to write. The others as in `trueup.findings`.
  */
-export type FindingState =
-  'repaired' | 'found' | 'reported' | 'review' | 'critical' | 'skipped' | 'failed' | 'undone';
+export type FindingState = 'repaired' | 'found' | RecordedState;
 
 /** One drifted cache; of a skipped or refused wallet only its ids and the reason are known. */
 export interface ReportFinding {

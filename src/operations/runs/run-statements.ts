@@ -1,4 +1,5 @@
 import type { Statement } from '../../postgres/database.js';
+import type { RecordedState } from '../../reconcile/record-statements.js';
 import { STATE } from './gone-statements.js';
 
 /** Statements about runs on record. Times are those of the database; coins travel as text. */
@@ -116,8 +117,7 @@ export function foundByKind(runId: string): Statement {
 
 /** What a run found, and nobody has settled. */
 export interface OpenRow {
-  /** As in trueup.findings. */
-  readonly state: 'reported' | 'review' | 'critical' | 'skipped' | 'failed';
+  readonly state: RecordedState;
   readonly userId: string | null;
   /** null: a profile without a wallet. */
   readonly walletId: string | null;

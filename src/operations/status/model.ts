@@ -1,6 +1,7 @@
 import type { Cause } from '../../core/evidence.js';
 import type { ExitStatus } from '../../core/exit.js';
 import type { Field, Part } from '../../core/comparison.js';
+import type { RecordedState } from '../../reconcile/record-statements.js';
 
 /** What status tells: everything is read from records, nothing is compared. Ages are in seconds. */
 
@@ -102,7 +103,7 @@ export interface Verified {
 
 /** Findings of one kind that nobody has settled. */
 export interface OpenFindings {
-  readonly state: 'reported' | 'review' | 'critical' | 'skipped' | 'failed' | 'undone';
+  readonly state: RecordedState;
   readonly part: Part | null;
   readonly field: Field | null;
   readonly cause: Cause | null;
