@@ -6,7 +6,7 @@ import type { Statement } from '../postgres/database.js';
 const DEAD_AFTER = '30 seconds';
 
 /** The condition under which nobody is at work on a run that is under way (alias r). */
-const isDead = `(r.backend IS NULL OR r.heartbeat_at IS NULL
+export const IS_DEAD = `(r.backend IS NULL OR r.heartbeat_at IS NULL
         OR r.heartbeat_at < clock_timestamp() - interval '${DEAD_AFTER}'
         OR NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = r.backend))`;
 
@@ -16,7 +16,7 @@ export function abandonDead(ledger: string): Statement {
     text: `UPDATE trueup.runs AS r
               SET state = 'abandoned', finished_at = clock_timestamp(), token = NULL, backend = NULL, waiting = NULL,
                   error = 'its process ended without a word'
-            WHERE r.ledger = $1 AND r.kind = 'reconcile' AND r.state = 'running' AND ${isDead}
+            WHERE r.ledger = $1 AND r.kind = 'reconcile' AND r.state = 'running' AND ${IS_DEAD}
         RETURNING r.id`,
     values: [ledger],
   };
@@ -25,7 +25,7 @@ export function abandonDead(ledger: string): Statement {
 /** Whether a process is at work on this run. */
 export function isAtWork(runId: string): Statement {
   return {
-    text: `SELECT FROM trueup.runs AS r WHERE r.id = $1 AND r.state = 'running' AND NOT ${isDead}`,
+    text: `SELECT FROM trueup.runs AS r WHERE r.id = $1 AND r.state = 'running' AND NOT ${IS_DEAD}`,
     values: [runId],
   };
 }
