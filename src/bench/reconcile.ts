@@ -9,6 +9,7 @@ import * as statements from './reconcile-statements.js';
 /** Group `reconcile`: what finding drift costs, in time and in memory. */
 
 const ROUNDS = 5;
+const SCATTERED_ROUNDS = 3;
 
 const ONE_CORE = { max_parallel_workers_per_gather: '0' } as const;
 
@@ -48,7 +49,28 @@ export async function scan(bench: Bench): Promise<void> {
     bench.report(figure({ ...facts, scenario: 'scan-jobs', ...jobs, target: 'a ratio below 1' }));
     const group = paired(one, 'bare GROUP BY of the ledger', bare);
     bench.report(figure({ ...facts, scenario: 'scan-bare', ...group }));
+    await scattered(bench, database, check);
   });
+}
+
+/** The same, where the rows of wallets and profiles lie in no order. */
+async function scattered(
+  bench: Bench,
+  database: Database,
+  check: (jobs: number) => Promise<number>,
+): Promise<void> {
+  await runAll(database, statements.scatter);
+  const whole: number[] = [];
+  const one: number[] = [];
+  for (let round = 1; round <= SCATTERED_ROUNDS; round += 1) {
+    whole.push(await seconds(() => withMemory(database, statements.wholeComparison)));
+    one.push(await check(1));
+    bench.say(
+      `  scattered, round ${String(round)} whole ${show(whole)} s, reconcile ${show(one)} s`,
+    );
+  }
+  const unbatched = paired(one, 'one unbatched statement', whole);
+  bench.report(figure({ group: 'reconcile', unit: 's', scenario: 'scan-scattered', ...unbatched }));
 }
 
 /** Peak memory of the command, with 10,000 wallets and with 1,000,000, half of them drifted. */
