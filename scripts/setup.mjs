@@ -90,7 +90,10 @@ unlessDone(
   },
 );
 
-const sources = [...filesBelow('src'), 'tsconfig.json', 'tsconfig.build.json'];
+const sources = [
+  ...filesBelow('src'),
+  ...['tsconfig.json', 'tsconfig.build.json', 'scripts/bundle.mjs'],
+];
 if (process.argv.includes('--build')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 unlessDone('dist/.trueup-built', digestOf(sources), () => {
   console.error('building ...');
@@ -100,4 +103,5 @@ unlessDone('dist/.trueup-built', digestOf(sources), () => {
     '-p',
     'tsconfig.build.json',
   ]);
+  run(process.execPath, ['scripts/bundle.mjs']);
 });

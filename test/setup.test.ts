@@ -4,16 +4,22 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeFolder } from './support/folder.js';
 
-/** When scripts/setup.mjs installs and builds, in a small clone whose npm and tsc only take notes. */
+/** When scripts/setup.mjs installs and builds, in a small clone whose npm, tsc and bundler only take notes. */
 
 const SETUP = resolve(import.meta.dirname, '../scripts/setup.mjs');
 const HERE = { os: [process.platform], cpu: [process.arch] };
+
+const BUILD = ['tsc', 'bundle'];
 
 let clone = '';
 
 beforeEach(() => {
   clone = makeFolder('clone');
   write('scripts/setup.mjs', fs.readFileSync(SETUP, 'utf8'));
+  write(
+    'scripts/bundle.mjs',
+    `import { appendFileSync } from 'node:fs'; appendFileSync('notes', 'bundle\\n');`,
+  );
   write('src/index.ts', 'export {};');
   write('tsconfig.json', '{}');
   write('tsconfig.build.json', '{}');
@@ -77,16 +83,16 @@ function setup(...args: string[]): string[] {
 }
 
 test('a plain clone is installed and built once', () => {
-  expect(setup()).toEqual(['npm ci', 'tsc']);
+  expect(setup()).toEqual(['npm ci', ...BUILD]);
   expect(setup()).toEqual([]);
-  expect(setup('--build')).toEqual(['tsc']);
+  expect(setup('--build')).toEqual(BUILD);
   change('src/index.ts', '{}', '{ }');
-  expect(setup()).toEqual(['tsc']);
+  expect(setup()).toEqual(BUILD);
 });
 
 test('what somebody has installed by himself is not installed again', () => {
   install({ pg: '8.0.0', server: '18.0.0' });
-  expect(setup('--build')).toEqual(['tsc']);
+  expect(setup('--build')).toEqual(BUILD);
   expect(setup()).toEqual([]);
 });
 
@@ -97,13 +103,13 @@ test.each<[string, Readonly<Record<string, string>>]>([
   ['has another version of an optional one', { pg: '8.0.0', server: '17.0.0' }],
 ])('an installation that %s is made anew', (_, packages) => {
   install(packages);
-  expect(setup()).toEqual(['npm ci', 'tsc']);
+  expect(setup()).toEqual(['npm ci', ...BUILD]);
 });
 
 test('an installation from which a folder was removed is made anew', () => {
   install({ pg: '8.0.0', server: '18.0.0' });
   fs.rmSync(join(clone, 'node_modules/pg'), { recursive: true });
-  expect(setup()).toEqual(['npm ci', 'tsc']);
+  expect(setup()).toEqual(['npm ci', ...BUILD]);
 });
 
 test.each([
@@ -111,7 +117,7 @@ test.each([
   ['package.json', '"pg":"8.0.0"', '"pg":"8.0.1"'],
 ])('a change of %s makes it install', (file, from, to) => {
   install({ pg: '8.0.0', server: '18.0.0' });
-  expect(setup()).toEqual(['tsc']);
+  expect(setup()).toEqual(BUILD);
   change(file, from, to);
   expect(setup()).toEqual(['npm ci']);
   expect(setup()).toEqual([]);

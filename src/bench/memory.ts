@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { TrueupError } from '../core/errors.js';
+import { ROOT } from '../root.js';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/trueup.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('bin/trueup.mjs', ROOT));
 
 /** How often the peak is read while the command runs; the system keeps it, so little is missed. */
 const READ_EVERY_MS = 20;

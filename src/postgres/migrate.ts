@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { TrueupError } from '../core/errors.js';
+import { ROOT } from '../root.js';
 import type { Database, Queryable, Statement } from './database.js';
 import { quoteLiteral } from './identifiers.js';
 import * as statements from './statements.js';
@@ -18,7 +19,7 @@ export interface Migration {
   readonly checksum: string;
 }
 
-const FOLDER = fileURLToPath(new URL('../../sql/', import.meta.url));
+const FOLDER = fileURLToPath(new URL('sql/', ROOT));
 const FILE_NAME = /^(\d{4})_([a-z0-9_]+)\.sql$/;
 const HEADER = /^--! part: (operations|ledger)\n/;
 

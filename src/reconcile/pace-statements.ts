@@ -19,3 +19,8 @@ export const busyness: Statement = {
          WHERE a.state = 'active' AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
            AND a.application_name <> current_setting('application_name'))::int AS active`,
 };
+
+/** The id that the next writing transaction of the whole server gets. Every role may ask for it. */
+export const nextTransaction: Statement = {
+  text: 'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next',
+};

@@ -1,11 +1,13 @@
 /**
  * Does some work for every item that a source gives, so many at a time, and gives the results in the
- * order of the items. Work goes on while a result is handled, and a source that waits holds nobody up.
+ * order of the items. A source that waits holds nobody up. New work begins while a result is handled,
+ * unless it is told to wait for that.
  */
 export class Pipeline<Item, End, Result> {
   readonly #source: AsyncGenerator<Item, End>;
   readonly #atATime: number;
   readonly #work: (item: Item) => Promise<Result>;
+  readonly #ahead: () => boolean;
   /** Begun, and not handed out yet. */
   readonly #underWay: Promise<Result>[] = [];
   /** The item that is being asked for; a failure stays here. */
@@ -17,8 +19,10 @@ export class Pipeline<Item, End, Result> {
     source: AsyncGenerator<Item, End>,
     atATime: number,
     work: (item: Item) => Promise<Result>,
+    ahead: () => boolean = () => true,
   ) {
     this.#source = source;
+    this.#ahead = ahead;
     this.#atATime = atATime;
     this.#work = work;
   }
@@ -35,7 +39,7 @@ export class Pipeline<Item, End, Result> {
       if (head !== undefined) {
         const result = await head;
         void this.#underWay.shift();
-        this.#begin(); // Before the result is handled, not afterwards.
+        if (this.#ahead()) this.#begin(); // Before the result is handled, not afterwards.
         return { result };
       }
       if (this.#ended !== undefined) return this.#ended;

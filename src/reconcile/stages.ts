@@ -133,8 +133,12 @@ export class Stages {
   /** Looks at the pieces of a source, some at a time, and handles them in their order. */
   async #stage(source: Source, handle: Handle): Promise<Incomplete | null> {
     const { options, pace, repair } = this.#parts;
-    const pieces = new Pipeline<Piece, SourceEnd, Detected>(source, options.jobs, (piece) =>
-      this.#detect(piece),
+    const pieces = new Pipeline<Piece, SourceEnd, Detected>(
+      source,
+      options.jobs,
+      (piece) => this.#detect(piece),
+      // Beside others a run takes no more of the server for repairs than it takes to look.
+      () => repair?.mender.besideOthers !== true,
     );
     try {
       for (;;) {

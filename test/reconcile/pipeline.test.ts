@@ -55,6 +55,19 @@ test('the next one is begun before a result is handled', async () => {
   expect(begun).toEqual([0, 1]);
 });
 
+test('nor is it begun before, where that is not wanted', async () => {
+  const begun: number[] = [];
+  const work = (n: number): Promise<number> => {
+    begun.push(n);
+    return Promise.resolve(n);
+  };
+  const pipeline = new Pipeline(numbers(3), 1, work, () => false);
+  await pipeline.next();
+  await turn();
+  expect(begun).toEqual([0]);
+  expect(await pipeline.next()).toEqual({ result: 1 });
+});
+
 test('a source that waits holds nobody up', async () => {
   const pause = gate<number>();
   async function* waiting(): AsyncGenerator<number, string> {
