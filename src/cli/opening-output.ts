@@ -5,6 +5,7 @@ import type {
   OpeningProblem,
   OpeningSummary,
 } from '../index.js';
+import { count as countWords } from '../operations/words.js';
 
 /** How opening balances read. Text out, nothing is printed here. */
 
@@ -43,7 +44,7 @@ function changeText({ part, field, before, after }: OpeningChange): string {
 
 function changeCount(name: string, changed: number): string {
   const [part = '', field = ''] = name.split('.');
-  return `${part} ${NAMES[field] ?? field} becomes what the ledger then says: ${String(changed)} times`;
+  return `${part} ${NAMES[field] ?? field} becomes what the ledger then says in ${countWords(changed, 'wallet')}`;
 }
 
 function leftLines({ left, leftCount }: OpeningPlan): string[] {

@@ -8,7 +8,7 @@ import type {
 } from '../index.js';
 import { FIELD_NAMES } from '../core/phrases.js';
 import { adviceFor, moreOpen, openTable } from './open-output.js';
-import { grouped } from '../operations/words.js';
+import { coinsWords, count as countWords, grouped } from '../operations/words.js';
 import { table } from './table.js';
 
 /** How runs on record read. Text out, nothing is printed here. */
@@ -142,8 +142,8 @@ function foundTable({ found }: RunDetails): string[][] {
     `  ${row.state}`,
     row.part === null ? '' : `${row.part} ${nameOf(row.field)}`,
     row.cause ?? '',
-    `${count(Number(row.count))} times`,
-    `${grouped(row.coins)} coins`,
+    times(Number(row.count)),
+    coinsWords(row.coins),
   ]);
 }
 
@@ -175,7 +175,7 @@ export function approveLines(summary: ApproveSummary): string {
   const { wallets, approved, inSync, left, skipped, approves, interrupted, runId } = summary;
   if (wallets === 0) return `run ${approves}: nothing waits for approval`;
   return [
-    `${count(wallets)} wallets of run ${approves}: ${count(approved)} repaired, ${count(inSync)} in sync by now, ${count(left)} left, ${count(skipped)} locked`,
+    `${countWords(wallets, 'wallet')} of run ${approves}: ${count(approved)} repaired, ${count(inSync)} in sync by now, ${count(left)} left, ${count(skipped)} locked`,
     ...(interrupted ? ['interrupted: the others go on waiting'] : []),
     ...(approved === 0 ? [] : [`on record as run ${runId}, which trueup undo takes back`]),
   ].join('\n');
@@ -187,7 +187,7 @@ export function undoLines(summary: UndoSummary): string {
   if (wallets === 0) return `run ${undoes}: nothing is left to undo`;
   const would = dryRun ? 'would be undone' : 'undone';
   return [
-    `${count(wallets)} wallets repaired by run ${undoes}: ${count(undone)} ${would}, ${count(left)} left, ${count(skipped)} locked`,
+    `${countWords(wallets, 'wallet')} repaired by run ${undoes}: ${count(undone)} ${would}, ${count(left)} left, ${count(skipped)} locked`,
     ...(interrupted ? ['interrupted: the same command goes on with the rest'] : []),
     ...(dryRun || undone === 0
       ? []
@@ -202,7 +202,7 @@ function count(value: unknown): string {
 }
 
 function times(number: number): string {
-  return number === 1 ? 'once' : `${String(number)} times`;
+  return number === 1 ? 'once' : `${count(number)} times`;
 }
 
 function span(seconds: number): string {

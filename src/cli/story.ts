@@ -113,7 +113,7 @@ function writeLine(write: WalletStory['writes'][number]): string {
 function failureLine(failure: WalletStory['failures'][number]): string {
   const end =
     failure.healedAt === null
-      ? `waiting, tried ${String(failure.attempts)} times`
+      ? `waiting, tried ${failure.attempts === 1 ? 'once' : `${String(failure.attempts)} times`}`
       : `healed ${moment(failure.healedAt)}`;
   return `${moment(failure.failedAt)}  ${failure.message} [${failure.sqlState}], ${end}`;
 }

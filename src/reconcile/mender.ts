@@ -3,7 +3,7 @@ import type { CacheComparison } from '../core/comparison.js';
 import { inOrder, slices } from './chunks.js';
 import { reach } from './failpoints.js';
 import { lostRepairs } from './lost.js';
-import type { Others } from './others.js';
+import type { OtherWriters } from './other-writers.js';
 import { patiently } from './patience.js';
 import { repairWallets, type RepairOutcome } from './repair.js';
 import type { OnLocked } from './repair-statements.js';
@@ -49,7 +49,7 @@ export interface MenderOptions {
   readonly holding: Holding;
   /** How many cores the run may keep at work while others write. */
   readonly jobs: number;
-  readonly others: Others;
+  readonly others: OtherWriters;
   readonly signal: AbortSignal | undefined;
   /** The connection was lost; the work is done again. */
   readonly onLost: () => void;

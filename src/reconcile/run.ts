@@ -16,7 +16,7 @@ import {
   type CheckedOptions,
   type ReconcileOptions,
 } from './options.js';
-import { watchOthers } from './others.js';
+import { watchWriters } from './other-writers.js';
 import { paceOf } from './pace.js';
 import { railsOf } from './rails.js';
 import { findResumable, RunRecord } from './record.js';
@@ -137,7 +137,7 @@ async function repairOnRecord(
     ...{ walk: parts.walk, runId: record.id, reporter, signal: options.signal, onLost },
     holding: holdingOf(options),
     jobs: options.jobs,
-    others: await watchOthers(database),
+    others: await watchWriters(database),
   });
   const { from, plan, end: ended } = await planOf(run, parts, { ...record.from, since, base });
   const stages = new Stages({

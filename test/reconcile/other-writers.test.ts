@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { areAtWork, watchOthers } from '../../src/reconcile/others.js';
+import { areAtWork, watchWriters } from '../../src/reconcile/other-writers.js';
 import type { Queryable, Statement } from '../../src/postgres/database.js';
 import { createDatabase } from '../support/database.js';
 
@@ -25,7 +25,7 @@ function server(numbers: readonly number[]): Queryable {
 }
 
 test('what the run has written itself is not taken for others, and counts once', async () => {
-  const others = await watchOthers(server([1_000, 1_400, 1_800]), () => 0);
+  const others = await watchWriters(server([1_000, 1_400, 1_800]), () => 0);
   others.took(400);
   expect(await others.write()).toBe(false);
   expect(await others.write()).toBe(true);
@@ -37,7 +37,7 @@ test('the numbers of a server tell that somebody writes', async () => {
   const asked: Queryable = {
     query: <Row>({ text }: Statement) => db.rows(text) as Promise<Row[]>,
   };
-  const others = await watchOthers(asked, () => 0);
+  const others = await watchWriters(asked, () => 0);
   for (let n = 0; n < 10; n += 1) await db.run('SELECT pg_current_xact_id()');
   expect(await others.write()).toBe(true);
 });

@@ -5,7 +5,7 @@ import * as statements from './pace-statements.js';
  * Whether others write to the server meanwhile. Every transaction that writes takes the next number, so
  * the numbers that went by tell it, whatever rights this role has, in whichever database they write.
  */
-export interface Others {
+export interface OtherWriters {
   /** The run itself has taken so many numbers, at most. */
   took(transactions: number): void;
   /** Whether others have written since it was last asked. */
@@ -23,10 +23,10 @@ const UPKEEP = 5;
  *
  * @param now a clock that never jumps, in milliseconds
  */
-export async function watchOthers(
+export async function watchWriters(
   database: Queryable,
   now: () => number = () => performance.now(),
-): Promise<Others> {
+): Promise<OtherWriters> {
   const look = async (): Promise<{ readonly next: bigint; readonly at: number }> => {
     const [row] = await database.query<{ next: string }>(statements.nextTransaction);
     return { next: BigInt(row?.next ?? '0'), at: now() };
