@@ -151,6 +151,20 @@ describe('of a run on record', () => {
     expect(messages).toEqual(['', "'=locked", 'numeric overflow']);
   });
 
+  test('what the survey of a run saw that a rail has stopped, also as that run writes it', async () => {
+    const file = folder.path('stopped.csv');
+    const { runId, exitStatus } = await trueup.reconcile({
+      all: true,
+      maxRepairs: 1,
+      report: file,
+    });
+    expect(exitStatus).toBe(4);
+    const users = csvObjects(folder.text('stopped.csv')).map((row) => row['user_id']);
+    expect(users).toHaveLength(USERS.length);
+    await trueup.writeReport({ run: runId, file: folder.path('again.csv') });
+    expect(folder.text('again.csv')).toBe(folder.text('stopped.csv'));
+  });
+
   test('one that nobody knows, or of another ledger, is refused', async () => {
     const other = await insertRun(db, { ledger: '"app"."ledger"' });
     const unknown = '00000000-0000-4000-8000-000000000000';
