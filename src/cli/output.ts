@@ -1,7 +1,7 @@
 import { isRepairable, type Finding } from '../core/drift.js';
 import { messageOf, TrueupError } from '../core/errors.js';
 import { causePhrase, FIELD_NAMES, UNKNOWN_ADVICE } from '../core/phrases.js';
-import { shellWord } from '../operations/words.js';
+import { count as countWords, shellWord } from '../operations/words.js';
 import type {
   ReconcilePause,
   ReconcileProblem,
@@ -111,12 +111,10 @@ function verdict(summary: ReconcileSummary): string {
     ...(summary.repaired > 0 && left + summary.review === 0 && summary.rail === null
       ? ['all that drifted was repaired']
       : []),
-    ...(!summary.dryRun && left > 0 ? [`${String(left)} findings could not be repaired`] : []),
-    ...(summary.review > 0
-      ? [
-          `${String(summary.review)} findings wait for approval (trueup runs approve ${summary.runId})`,
-        ]
+    ...(!summary.dryRun && left > 0
+      ? [`${countWords(left, 'finding')} could not be repaired`]
       : []),
+    ...reviewSentence(summary),
     ...(summary.critical > 0 ? [`wallets below zero: ${String(summary.critical)}`] : []),
     ...(summary.skipped > 0 ? ['some wallets were locked and left as they are: run again'] : []),
     ...(summary.dryRun ? ['dry run: nothing was changed'] : []),
@@ -124,13 +122,24 @@ function verdict(summary: ReconcileSummary): string {
     ...(summary.incomplete === 'interrupted' ? ['incomplete: interrupted'] : []),
     ...(summary.incomplete === 'stopped' ? ['incomplete: told to stop'] : []),
     ...(summary.incomplete === 'run_time' ? ['incomplete: its time was over'] : []),
-    ...(summary.rail === null
-      ? []
-      : [
-          `stopped before ${summary.repaired === 0 ? 'the first' : 'any further'} repair: ${summary.rail.message}`,
-        ]),
+    ...railSentence(summary),
   ];
   return sentences.join('; ');
+}
+
+function reviewSentence({ review, dryRun, runId }: ReconcileSummary): string[] {
+  if (review === 0) return [];
+  const findings = countWords(review, 'finding');
+  if (dryRun) return [`${findings} would wait for approval`];
+  return [
+    `${findings} ${review === 1 ? 'waits' : 'wait'} for approval (trueup runs approve ${runId})`,
+  ];
+}
+
+function railSentence({ rail, dryRun, repaired }: ReconcileSummary): string[] {
+  if (rail === null) return [];
+  const when = `before ${repaired === 0 ? 'the first' : 'any further'} repair: ${rail.message}`;
+  return [dryRun ? `a run would stop ${when}` : `stopped ${when}`];
 }
 
 /**

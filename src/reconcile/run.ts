@@ -8,6 +8,7 @@ import { walletCount } from './detect-statements.js';
 import { Investigator } from './evidence.js';
 import { fingerprintOf } from './fingerprint.js';
 import { planIncremental, type IncrementalPlan, type NoPlan } from './incremental.js';
+import { Foresight } from './foresight.js';
 import type { Lease } from './lease.js';
 import { Mender } from './mender.js';
 import {
@@ -74,10 +75,13 @@ async function report(run: Run): Promise<ReconcileSummary> {
   const reporter = new Reporter(run.options);
   const parts = await partsOf(run, reporter, walletIds);
   const { from, plan, end: ended } = await planOf(run, parts, BEGINNING);
-  const stages = new Stages({ ...(await withPlan(run, parts, plan)), from });
+  const foresight = new Foresight(railsOf(run.options));
+  const stages = new Stages({ ...(await withPlan(run, parts, plan)), from, foresight });
   const end = ended ?? (await stages.run());
   const verified = await verifiedFacts(database, mapping, from);
-  return summaryOf(run, { tally: reporter.tally, end, record: undefined, verified });
+  const { tally } = reporter;
+  const foreseen = foresight.verdict(tally.checked);
+  return summaryOf(run, { tally, end, record: undefined, verified, foreseen });
 }
 
 /** Looks and repairs, under a lease and on record. */

@@ -1,5 +1,6 @@
 import type { Checkpoint } from './checkpoint.js';
 import { reach } from './failpoints.js';
+import type { Foresight } from './foresight.js';
 import { touchedProfiles, touchedWallets, type IncrementalPlan } from './incremental.js';
 import type { Mender } from './mender.js';
 import { criticalAmong } from './negatives.js';
@@ -41,6 +42,8 @@ export interface StagesOptions {
   readonly total: number;
   readonly from: Checkpoint;
   readonly onLost: () => void;
+  /** Of a run that only reports. */
+  readonly foresight?: Foresight;
   /** Left out of a run that only reports. */
   readonly repair?: {
     readonly record: RunRecord;
@@ -184,9 +187,11 @@ export class Stages {
   };
 
   async #report(suspects: readonly Suspect[]): Promise<void> {
-    const { walk, options, reporter } = this.#parts;
+    const { walk, options, reporter, foresight } = this.#parts;
     const tiers = tiersOf(options);
-    for (const { details } of suspects) {
+    for (const suspect of suspects) {
+      const { details } = suspect;
+      foresight?.see(suspect);
       if (details === undefined || tiers === null || !isHeldBack(details, tiers)) {
         reporter.left(details);
       } else {

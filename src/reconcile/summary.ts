@@ -28,7 +28,10 @@ export interface ReconcileSummary extends Tally, VerifiedFacts {
   readonly seconds: number;
   /** Why not everything was done; null where it was. */
   readonly incomplete: Incomplete | 'rail' | null;
-  /** The safety rail that stopped the run before its first repair, and the command that overrides it. */
+  /**
+   * The safety rail that stopped the run before its first repair, and the command that overrides it. Of a
+   * dry run: the rail that would stop one that repairs; what the dry run ends with is not changed by it.
+   */
   readonly rail: Verdict | null;
   readonly exitStatus: ExitStatus;
 }
@@ -56,18 +59,13 @@ export function summaryOf(
     readonly end: StagesEnd;
     readonly record: RunRecord | undefined;
     readonly verified: VerifiedFacts;
+    /** Of a dry run: what would stop one that repairs. */
+    readonly foreseen?: Verdict | null;
   },
 ): ReconcileSummary {
   const { tally, end, record, verified } = done;
   const stop = isStop(end) ? end : null;
-  const rail =
-    stop === null || record === undefined
-      ? null
-      : {
-          rail: stop.rail,
-          message: stop.message,
-          override: `trueup reconcile --resume ${record.id} ${stop.override}`,
-        };
+  const rail = railOf(stop ?? done.foreseen ?? null, record);
   return {
     runId: record?.id ?? randomUUID(),
     dryRun: options.dryRun,
@@ -82,9 +80,16 @@ export function summaryOf(
     exitStatus: exitStatusOf(tally, {
       incomplete: end !== null,
       failOnDrift: options.failOnDrift ?? false,
-      rail: rail !== null,
+      rail: stop !== null,
     }),
   };
+}
+
+function railOf(verdict: Verdict | null, record: RunRecord | undefined): Verdict | null {
+  if (verdict === null) return null;
+  const { rail, message, override } = verdict;
+  const resumed = record === undefined ? '' : ` --resume ${record.id}`;
+  return { rail, message, override: `trueup reconcile${resumed} ${override}` };
 }
 
 /** Which wallets a run is about. */

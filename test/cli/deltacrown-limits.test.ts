@@ -18,7 +18,7 @@ deltacrown.describe('what cannot be repaired, or not now', () => {
     expect(run.status).toBe(2);
     expect(run.lines()).toContain('user 5  wallet balance 70 -> 0  (no history: not repaired)');
     expect(run.lines().at(-2)).toMatch(/^checked 5 {2}drifted 4 .* findings 10 {2}repaired 9 /);
-    expect(run.lines().at(-1)).toBe('1 findings could not be repaired');
+    expect(run.lines().at(-1)).toBe('1 finding could not be repaired');
     expect(
       await db.value('SELECT cached_balance::text FROM economy_deltacrownwallet WHERE id = 5'),
     ).toBe('70');

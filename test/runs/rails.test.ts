@@ -96,7 +96,13 @@ describe('a run', () => {
     const expected = countsOf(await trueup.reconcile({ all: true, batchSize: 4 }));
     await drifted.reset();
     const before = [await drifted.caches(), await drifted.ledger(), await drifted.versions()];
+    const foretold = await trueup.reconcile({ all: true, dryRun: true, batchSize: 4, ...rails });
     const stopped = await trueup.reconcile({ all: true, batchSize: 4, ...rails });
+    expect(foretold).toMatchObject({
+      ...{ incomplete: null, exitStatus: 2 },
+      rail: { rail, message: stopped.rail?.message },
+    });
+    expect(foretold.rail?.override).toMatch(/^trueup reconcile --max-/);
     expect(stopped).toMatchObject({
       ...{ incomplete: 'rail', exitStatus: 4, checked: 12, repaired: 0, drifted: 10 },
       rail: { rail },
@@ -148,8 +154,10 @@ describe('a run', () => {
   test('a cache that holds no number breaks every rail of coins', async () => {
     await db.run(`UPDATE app.profile SET shown = 'NaN' WHERE id = 102`);
     const most = { all: true, maxDelta: 10n ** 29n };
+    const foretold = await trueup.reconcile({ ...most, dryRun: true });
     const stopped = await trueup.reconcile(most);
     expect(stopped).toMatchObject({ rail: { rail: 'max_delta' }, exitStatus: 4 });
+    expect(foretold.rail?.message).toBe(stopped.rail?.message);
     const [, coins = ''] = /--max-delta (\d+)/.exec(stopped.rail?.override ?? '') ?? [];
     expect(await trueup.reconcile({ resume: true, maxDelta: BigInt(coins) })).toMatchObject({
       repaired: 11,
