@@ -8,7 +8,7 @@ import type {
 } from '../index.js';
 import { FIELD_NAMES } from '../core/phrases.js';
 import { adviceFor, moreOpen, openTable } from './open-output.js';
-import { coinsWords, count as countWords, grouped } from '../operations/words.js';
+import { coinsWords, count as countWords, grouped, times } from '../operations/words.js';
 import { table } from './table.js';
 
 /** How runs on record read. Text out, nothing is printed here. */
@@ -199,10 +199,6 @@ export function undoLines(summary: UndoSummary): string {
 
 function count(value: unknown): string {
   return typeof value === 'number' ? value.toLocaleString('en-US') : '';
-}
-
-function times(number: number): string {
-  return number === 1 ? 'once' : `${count(number)} times`;
 }
 
 function span(seconds: number): string {

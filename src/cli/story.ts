@@ -1,4 +1,5 @@
 import { causePhrase, FIELD_NAMES, moment, UNKNOWN_ADVICE } from '../core/phrases.js';
+import { times } from '../operations/words.js';
 import type { BalanceStory, WalletStory } from '../index.js';
 
 /** How the story of a balance reads. Text out, nothing is printed here. */
@@ -113,7 +114,7 @@ function writeLine(write: WalletStory['writes'][number]): string {
 function failureLine(failure: WalletStory['failures'][number]): string {
   const end =
     failure.healedAt === null
-      ? `waiting, tried ${failure.attempts === 1 ? 'once' : `${String(failure.attempts)} times`}`
+      ? `waiting, tried ${times(failure.attempts)}`
       : `healed ${moment(failure.healedAt)}`;
   return `${moment(failure.failedAt)}  ${failure.message} [${failure.sqlState}], ${end}`;
 }

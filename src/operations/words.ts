@@ -14,6 +14,11 @@ export function count(number: number, of: string): string {
   return `${grouped(String(number))} ${of}${number === 1 ? '' : 's'}`;
 }
 
+/** `once`, `1,234 times`. */
+export function times(number: number): string {
+  return number === 1 ? 'once' : count(number, 'time');
+}
+
 /** `1,250 coins`. */
 export function coinsWords(coins: string): string {
   return `${grouped(coins)} ${coins === '1' || coins === '-1' ? 'coin' : 'coins'}`;

@@ -75,12 +75,13 @@ async function report(run: Run): Promise<ReconcileSummary> {
   const reporter = new Reporter(run.options);
   const parts = await partsOf(run, reporter, walletIds);
   const { from, plan, end: ended } = await planOf(run, parts, BEGINNING);
-  const foresight = new Foresight(railsOf(run.options));
+  const rails = railsOf(run.options);
+  const foresight = rails === null ? undefined : new Foresight(rails);
   const stages = new Stages({ ...(await withPlan(run, parts, plan)), from, foresight });
   const end = ended ?? (await stages.run());
   const verified = await verifiedFacts(database, mapping, from);
   const { tally } = reporter;
-  const foreseen = foresight.verdict(tally.checked);
+  const foreseen = foresight?.verdict(tally.checked);
   return summaryOf(run, { tally, end, record: undefined, verified, foreseen });
 }
 

@@ -42,8 +42,8 @@ export interface StagesOptions {
   readonly total: number;
   readonly from: Checkpoint;
   readonly onLost: () => void;
-  /** Of a run that only reports. */
-  readonly foresight?: Foresight;
+  /** Of a run that only reports, where rails would hold one that repairs. */
+  readonly foresight?: Foresight | undefined;
   /** Left out of a run that only reports. */
   readonly repair?: {
     readonly record: RunRecord;

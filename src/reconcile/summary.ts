@@ -60,7 +60,7 @@ export function summaryOf(
     readonly record: RunRecord | undefined;
     readonly verified: VerifiedFacts;
     /** Of a dry run: what would stop one that repairs. */
-    readonly foreseen?: Verdict | null;
+    readonly foreseen?: Verdict | null | undefined;
   },
 ): ReconcileSummary {
   const { tally, end, record, verified } = done;

@@ -8,10 +8,15 @@ import type { Suspect } from './walk.js';
 
 /** What a survey keeps of the suspects of one batch. */
 export function recordsOf(suspects: readonly Suspect[]): statements.SuspectRecord[] {
-  return suspects.flatMap(({ walletId, details, delta = '0', negative }) => {
-    const repairable = negative !== 'only' && isWorthTrying(details);
-    return walletId === null ? [] : [{ walletId, delta, repairable }];
+  return suspects.flatMap((suspect) => {
+    const { walletId, delta = '0' } = suspect;
+    return walletId === null ? [] : [{ walletId, delta, repairable: isForRepair(suspect) }];
   });
+}
+
+/** Whether a run without rails would repair it. */
+export function isForRepair({ walletId, details, negative }: Suspect): boolean {
+  return walletId !== null && negative !== 'only' && isWorthTrying(details);
 }
 
 /** The suspects that a run has kept, in their order. */

@@ -55,15 +55,20 @@ export function heldBack(row: Comparison): Finding[] {
   );
 }
 
+/** By how many coins each cache that a repair would change differs, without sign; null: that is no number. */
+export function deltasOf({ caches, profileExists }: Comparison): (string | null)[] {
+  return caches
+    .filter(({ part, field }) => field !== 'balanceAfter' && (part === 'wallet' || profileExists))
+    .filter(({ cached, expected }) => cached !== expected)
+    .map(({ cached, expected }) => difference(expected, cached ?? '0')?.replace('-', '') ?? null);
+}
+
 /** Whether a cache of a wallet differs by more than a run may change; null counts as 0. */
 export function isHeldBack(row: Comparison, { reviewOver }: Tiers): boolean {
-  return row.caches.some(({ part, field, cached, expected }) => {
-    if (field === 'balanceAfter' || cached === expected) return false;
-    if (part === 'profile' && !row.profileExists) return false;
-    const delta = difference(expected, cached ?? '0')?.replace('-', '');
-    // What is no number cannot be measured, so people look at it.
-    return delta === undefined || difference(String(reviewOver), delta)?.startsWith('-') === true;
-  });
+  // What is no number cannot be measured, so people look at it.
+  return deltasOf(row).some(
+    (delta) => delta === null || difference(String(reviewOver), delta)?.startsWith('-') === true,
+  );
 }
 
 /** A wallet whose entries sum up to less than zero, although it is allowed no overdraft. */
