@@ -198,7 +198,7 @@ export function undoLines(summary: UndoSummary): string {
 }
 
 function count(value: unknown): string {
-  return typeof value === 'number' ? value.toLocaleString('en-US') : '';
+  return typeof value === 'number' ? grouped(String(value)) : '';
 }
 
 function span(seconds: number): string {

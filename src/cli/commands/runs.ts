@@ -7,6 +7,7 @@ import {
   type Steering,
   type Trueup,
 } from '../../index.js';
+import { grouped } from '../../operations/words.js';
 import { addApprove } from './runs-approve.js';
 import { addReport } from './report.js';
 import { runLines, runsTable } from '../runs-output.js';
@@ -59,10 +60,7 @@ export function addRuns(program: Command, setStatus: (status: ExitStatus) => voi
   withCommonOptions(runs.command('show'))
     .description('one run: options, counts, what it found, its largest repairs, what is open')
     .argument('[run]', WHICH, 'last')
-    .option(
-      '--json',
-      `one JSON object, with up to ${MOST_OPEN.toLocaleString('en-US')} open findings`,
-    )
+    .option('--json', `one JSON object, with up to ${grouped(String(MOST_OPEN))} open findings`)
     .action(async (which: string, { json, ...common }: Options) => {
       await withTrueup(common, true, async (trueup) => {
         const run = await trueup.run(which);
