@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { TrueupError } from '../core/errors.js';
 import { isConnectionFailure, isRetryable, toTrueupError, unreachable } from './failures.js';
+import { PooledClient } from './pooled-client.js';
 import { quoteIdentifier, quoteLiteral } from './identifiers.js';
 import { EVERY_SESSION } from './session.js';
 
@@ -88,8 +89,7 @@ export class Database implements Queryable {
 
   async #refuseOldServer(): Promise<void> {
     const [row] = await this.query<{ version: string; number: string }>({
-      text: `SELECT current_setting('server_version') AS version,
-                    current_setting('server_version_num') AS number`,
+      text: `SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number`,
     });
     if (row === undefined || Number(row.number) < LOWEST_SERVER) {
       throw new TrueupError(
@@ -159,8 +159,7 @@ export class Database implements Queryable {
 
   /** Closes every connection once its work is done. Closing twice is closing once. */
   close(): Promise<void> {
-    this.#closed ??= this.#pool.end();
-    return this.#closed;
+    return (this.#closed ??= this.#pool.end());
   }
 }
 
@@ -180,6 +179,7 @@ function createPool(options: DatabaseOptions): pg.Pool {
     connectionTimeoutMillis: 10_000,
     ...options.connection,
     pipeline,
+    Client: PooledClient,
     application_name: options.applicationName,
     onConnect: async (client) => {
       const sent = client.query(session);

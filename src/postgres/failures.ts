@@ -57,9 +57,9 @@ const NETWORK_CODES = new Set([
 /** SQLSTATE classes and codes that say that the connection, not the statement, is the trouble. */
 const CONNECTION_STATES = /^(08...|57P0.|28...|3D000|53300)$/;
 
-/** What the driver says of a connection that is gone; the last one, of the next query after its end. */
+/** What the driver says of a login that it cannot finish, and of a connection that is gone or was used after its end. */
 const CONNECTION_WORDS =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+  /^(SASL: |Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
 
 /** Whether the connection is gone or was never made, so that nothing more can be done on it. */
 export function isConnectionFailure(error: unknown): boolean {
