@@ -27,22 +27,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = await EmbeddedServer.join(home);
   const { host } = await server.connection('postgres');
   const url = `postgres://trueup@/postgres?host=${encodeURIComponent(host ?? '')}`;
-  await forgetful(url);
   await prepareTemplate(url);
   project.provide('serverUrl', url);
   return async () => {
     await server.leave();
     rmSync(home, { recursive: true, force: true });
   };
-}
-
-/**
- * A server that goes away with the tests need not wait for its disk: a database is made and dropped in 0.1 s
- * where it takes 0.3. Tests that kill a server have one of their own.
- */
-async function forgetful(serverUrl: string): Promise<void> {
-  await onServer(serverUrl, 'ALTER SYSTEM SET fsync = off');
-  await onServer(serverUrl, 'SELECT pg_reload_conf()');
 }
 
 async function dropTemplate(serverUrl: string): Promise<void> {
