@@ -90,9 +90,10 @@ unlessDone(
   },
 );
 
+// The lock file too: the libraries that it names are built into the command.
 const sources = [
   ...filesBelow('src'),
-  ...['tsconfig.json', 'tsconfig.build.json', 'scripts/bundle.mjs'],
+  ...['tsconfig.json', 'tsconfig.build.json', 'scripts/bundle.mjs', 'package-lock.json'],
 ];
 if (process.argv.includes('--build')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 unlessDone('dist/.trueup-built', digestOf(sources), () => {
