@@ -200,6 +200,13 @@ describe('a server of its own', () => {
       hint: expect.stringContaining('TRUEUP_HOME') as string,
     });
   });
+
+  test('so is one where no folder can be made, which Node tries for ever', async () => {
+    await expect(EmbeddedServer.join('/proc/nope/home')).rejects.toMatchObject({
+      code: 'embedded_failed',
+      message: expect.stringContaining('/proc/nope/home') as string,
+    });
+  });
 });
 
 describe('company', () => {

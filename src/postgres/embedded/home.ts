@@ -10,9 +10,10 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { TrueupError, messageOf } from '../../core/errors.js';
 import { binariesIn, findBinaries, type Binaries } from './binaries.js';
 import { canEnter, serverIdentity, type Identity } from './identity.js';
@@ -60,7 +61,7 @@ export function prepareHome(folder: string): Home {
 }
 
 function makeFolders(folder: string): Home {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const identity = serverIdentity();
   const found = findBinaries();
   const base = identity === undefined || canEnter(folder, identity) ? folder : sheltered(folder);
@@ -70,13 +71,36 @@ function makeFolders(folder: string): Home {
   return { data: join(base, 'data'), sockets, log: makeLog(base, identity), binaries, identity };
 }
 
+/**
+ * Makes a folder, and those it lies in. Node's own way (`recursive`) tries for ever where a file system says
+ * "no such file" of a folder that cannot be made, as /proc does.
+ */
+function makeFolder(folder: string, mode?: number): void {
+  const missing = [folder];
+  for (let above = dirname(folder); !existsSync(above); above = dirname(above)) {
+    missing.unshift(above);
+  }
+  for (const one of missing) {
+    try {
+      mkdirSync(one, { mode });
+    } catch (error) {
+      // Another program may have been faster; anything else of that name is no folder.
+      if (!isFolder(one)) throw error;
+    }
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
 function sheltered(folder: string): string {
   return makeOwned(join(makeOwned(SHELTER), fingerprint(folder)));
 }
 
 /** Makes a folder that others may pass through and nobody else may write, and proves that it is so. */
 function makeOwned(folder: string): string {
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  makeFolder(folder, 0o711);
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o022) !== 0) {
     throw new TrueupError('embedded_failed', `${folder} belongs to somebody else`, {
@@ -111,7 +135,7 @@ function socketFolder(base: string): string {
 
 /** Makes a folder that only the server's user (and root) can enter. */
 function makePrivate(folder: string, identity: Identity | undefined): string {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const owner = identity?.uid ?? process.getuid?.();
   const found = lstatSync(folder);
   if (!found.isDirectory() || (found.uid !== owner && found.uid !== process.getuid?.())) {
