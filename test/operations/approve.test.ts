@@ -90,9 +90,16 @@ test('only the wallets that are named; what does not wait is told', async () => 
   expect(await open()).toEqual(['1', '3']);
 });
 
-test('a second time there is nothing to approve', async () => {
+test('a second time there is nothing to approve, and no run is left on record', async () => {
   await approve();
-  expect((await approve()).summary).toMatchObject({ wallets: 0, approved: 0, exitStatus: 0 });
+  const { summary } = await approve();
+  expect(summary).toMatchObject({ wallets: 0, approved: 0, exitStatus: 0 });
+  const named = await approve({ walletIds: ['2'] });
+  expect(named.summary).toMatchObject({ wallets: 1, left: 1, exitStatus: 2 });
+  expect((await trueup.runs({ all: true })).map(({ kind }) => kind).slice(0, 2)).toEqual([
+    'approve',
+    'reconcile',
+  ]);
   expect((await approve({ run: 'last', all: true })).summary.approves).toBe(runId);
 });
 

@@ -11,7 +11,7 @@ import { approveWallets, type Approved, type NotApproved } from './approve-walle
 import * as statements from './approve-statements.js';
 import type { WaitingWallet } from './approve-statements.js';
 import { findRun } from './find.js';
-import { onRecord } from './on-record.js';
+import { OnRecord } from './on-record.js';
 import { lastOfKinds } from './run-statements.js';
 
 /** What is approved. */
@@ -29,7 +29,7 @@ export interface ApproveRequest {
 
 /** How an approval ended. */
 export interface ApproveSummary {
-  /** Of the approval itself, which can be undone. */
+  /** Of the approval itself, which can be undone; where nothing waits, nothing is on record under it. */
   readonly runId: string;
   /** The run that had left the findings. */
   readonly approves: string;
@@ -77,38 +77,45 @@ export async function approveRun(
   const run = await findRun(database, mapping, request.run, (ledger) =>
     lastOfKinds(ledger, ['reconcile']),
   );
-  const runId = randomUUID();
-  const options = { run: run.runId, ...(all ? { all } : { walletIds }) };
-  const record = { id: runId, kind: 'approve' as const, options };
-  return onRecord(database, mapping, record, () =>
-    new Approval(database, mapping, { ...request, run: run.runId }, runId).complete(),
-  );
+  const approval = new Approval(database, mapping, { ...request, run: run.runId });
+  return approval.complete();
 }
 
 class Approval {
   readonly #database: Database;
   readonly #mapping: ResolvedMapping;
   readonly #request: ApproveRequest;
-  readonly #runId: string;
+  readonly #runId = randomUUID();
+  readonly #record: OnRecord;
   readonly #investigator: Investigator;
   readonly #counts = { wallets: 0, approved: 0, repaired: 0, inSync: 0, left: 0, skipped: 0 };
 
-  constructor(
-    database: Database,
-    mapping: ResolvedMapping,
-    request: ApproveRequest,
-    runId: string,
-  ) {
+  constructor(database: Database, mapping: ResolvedMapping, request: ApproveRequest) {
     this.#database = database;
     this.#mapping = mapping;
     this.#request = request;
-    this.#runId = runId;
     this.#investigator = new Investigator(mapping);
+    const { run, all = false, walletIds } = request;
+    this.#record = new OnRecord(database, {
+      ...{ id: this.#runId, kind: 'approve', ledger: mapping.ledger.table.quoted },
+      options: { run, ...(all ? { all } : { walletIds }) },
+    });
   }
 
   async complete(): Promise<ApproveSummary> {
     const began = performance.now();
-    const interrupted = await this.#walk();
+    try {
+      const interrupted = await this.#walk();
+      const summary = this.#summary(interrupted, performance.now() - began);
+      await this.#record.end(summary);
+      return summary;
+    } catch (reason) {
+      await this.#record.fail(reason);
+      throw reason;
+    }
+  }
+
+  #summary(interrupted: boolean, milliseconds: number): ApproveSummary {
     const { left, skipped } = this.#counts;
     const incomplete = interrupted || skipped > 0;
     return {
@@ -116,7 +123,7 @@ class Approval {
       approves: this.#request.run,
       ...this.#counts,
       interrupted,
-      seconds: Math.round(performance.now() - began) / 1_000,
+      seconds: Math.round(milliseconds) / 1_000,
       exitStatus: left > 0 ? EXIT.drift : incomplete ? EXIT.incomplete : EXIT.ok,
     };
   }
@@ -133,6 +140,7 @@ class Approval {
       const last = waiting.at(-1);
       if (last === undefined) break;
       if (this.#request.signal?.aborted === true) return true;
+      await this.#record.begin();
       this.#counts.wallets += waiting.length;
       for (const { walletId } of waiting) asked?.delete(walletId);
       await this.#approve(waiting);

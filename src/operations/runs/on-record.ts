@@ -1,46 +1,49 @@
 import { hostname } from 'node:os';
 import { messageOf } from '../../core/errors.js';
-import type { ResolvedMapping } from '../../mapping/model.js';
 import type { Database } from '../../postgres/database.js';
 import { isConnectionFailure } from '../../postgres/failures.js';
 import { failRun, finishRun, startRun, type RunRecord } from '../../reconcile/statements.js';
 import { VERSION } from '../../version.js';
 
 /**
- * Does what a person has ordered as a run on record: who, where, with what options, and how it ended.
- *
- * @throws whatever the work throws; then that is on record too
+ * What a person has ordered, as a run on record: who, where, with what options, and how it ended. It is put
+ * there with its first write, so what finds nothing to do leaves nothing behind.
  */
-export async function onRecord<Summary extends { readonly exitStatus: number }>(
-  database: Database,
-  mapping: ResolvedMapping,
-  run: Pick<RunRecord, 'id' | 'kind' | 'options'>,
-  work: () => Promise<Summary>,
-): Promise<Summary> {
-  const ledger = mapping.ledger.table.quoted;
-  await database.query(startRun({ ...run, ...placeOf(), ledger, version: VERSION }));
-  let summary: Summary;
-  try {
-    summary = await work();
-  } catch (reason) {
-    await recordFailure(database, run.id, reason);
-    throw reason;
+export class OnRecord {
+  readonly #database: Database;
+  readonly #run: Pick<RunRecord, 'id' | 'kind' | 'options' | 'ledger'>;
+  #begun = false;
+
+  constructor(database: Database, run: Pick<RunRecord, 'id' | 'kind' | 'options' | 'ledger'>) {
+    this.#database = database;
+    this.#run = run;
   }
-  await database.query(finishRun(run.id, summary.exitStatus, summary));
-  return summary;
+
+  /** Before its first write; nothing where it has begun. */
+  async begin(): Promise<void> {
+    if (this.#begun) return;
+    await this.#database.query(startRun({ ...this.#run, ...placeOf(), version: VERSION }));
+    this.#begun = true;
+  }
+
+  async end(summary: { readonly exitStatus: number }): Promise<void> {
+    if (!this.#begun) return;
+    await this.#database.query(finishRun(this.#run.id, summary.exitStatus, summary));
+  }
+
+  /** Puts on record why it could not go on. */
+  async fail(reason: unknown): Promise<void> {
+    if (this.#begun) await recordFailure(this.#database, this.#run.id, reason);
+  }
 }
 
 /** Where this process runs. */
-export function placeOf(): { readonly host: string; readonly process: number } {
+function placeOf(): { readonly host: string; readonly process: number } {
   return { host: hostname(), process: process.pid };
 }
 
 /** Puts on record why a run failed, as far as anything can be recorded. */
-export async function recordFailure(
-  database: Database,
-  id: string,
-  reason: unknown,
-): Promise<void> {
+async function recordFailure(database: Database, id: string, reason: unknown): Promise<void> {
   try {
     await database.query(failRun(id, messageOf(reason)));
   } catch (error) {

@@ -7,10 +7,8 @@ import { isFaultOfOneUser, isRetryable, toTrueupError } from '../../postgres/fai
 import { isAtWork } from '../../reconcile/lease-statements.js';
 import type { OnLocked } from '../../reconcile/repair-statements.js';
 import { lockUsers, REPAIRING } from '../../reconcile/repair.js';
-import { finishRun, startRun } from '../../reconcile/statements.js';
-import { VERSION } from '../../version.js';
 import { findRun } from './find.js';
-import { placeOf, recordFailure } from './on-record.js';
+import { OnRecord } from './on-record.js';
 import { lastOfKinds } from './run-statements.js';
 import * as statements from './undo-statements.js';
 import type { Changes, RepairedWallet, UndoneRun, Undoing } from './undo-statements.js';
@@ -105,13 +103,17 @@ class Undo {
   readonly #run: UndoneRun;
   readonly #runId = randomUUID();
   readonly #counts = { wallets: 0, undone: 0, left: 0, skipped: 0 };
-  #begun = false;
+  readonly #record: OnRecord;
 
   constructor(database: Database, mapping: ResolvedMapping, request: UndoRequest, run: UndoneRun) {
     this.#database = database;
     this.#mapping = mapping;
     this.#request = request;
     this.#run = run;
+    this.#record = new OnRecord(database, {
+      ...{ id: this.#runId, kind: 'undo', ledger: mapping.ledger.table.quoted },
+      options: { run: run.runId },
+    });
   }
 
   /** @returns whether it was interrupted */
@@ -123,7 +125,7 @@ class Undo {
       const last = wallets.at(-1);
       if (last === undefined) return false;
       if (this.#request.signal?.aborted === true) return true;
-      await this.#begin();
+      if (this.#request.dryRun !== true) await this.#record.begin();
       this.#counts.wallets += wallets.length;
       for (const { walletId, userId } of wallets.filter(({ opened }) => opened)) {
         this.#leave({ walletId, userId, code: 'opening_entry', message: OPENING });
@@ -147,29 +149,13 @@ class Undo {
       ...this.#counts,
       ...{ interrupted, seconds, exitStatus },
     };
-    if (this.#begun) await this.#database.query(finishRun(this.#runId, exitStatus, summary));
+    await this.#record.end(summary);
     return summary;
   }
 
   /** Puts on record why it could not go on. */
   async fail(reason: unknown): Promise<void> {
-    if (this.#begun) await recordFailure(this.#database, this.#runId, reason);
-  }
-
-  /** On record before its first write. */
-  async #begin(): Promise<void> {
-    if (this.#begun || this.#request.dryRun === true) return;
-    await this.#database.query(
-      startRun({
-        id: this.#runId,
-        kind: 'undo',
-        ledger: this.#mapping.ledger.table.quoted,
-        options: { run: this.#run.runId },
-        ...placeOf(),
-        version: VERSION,
-      }),
-    );
-    this.#begun = true;
+    await this.#record.fail(reason);
   }
 
   /**
