@@ -49,7 +49,7 @@ describe('a plan', () => {
       'wallet 2 of user 2 skipped: not as planned: wallet.balance was 0 -> 20 in the plan, and is 2 -> 20 now\n',
     );
     expect(withoutSeconds(applied.lines().slice(-2).join('\n'))).toBe(
-      'planned 3  checked 3  drifted 2  findings 8  repaired 8  changed 1  skipped 0  errors 0  seconds ...\n' +
+      'planned 3  checked 3  drifted 2  findings 8  repaired 8  in sync 0  changed 1  skipped 0  errors 0  seconds ...\n' +
         '1 wallet not as planned, and left',
     );
     expect(applied.lines()[0]).toMatch(/^user 1 {2}wallet balance 0 -> 10 {2}repaired/);
@@ -94,8 +94,8 @@ describe('a plan', () => {
       expect(run.status).toBe(0);
       const lines = run.stdout.split('\r\n').filter((line) => line !== '');
       expect(withoutSeconds(lines.slice(-2).join('\n'))).toBe(
-        'planned 3  checked 3  drifted 3  findings 12  repaired 12  changed 0  skipped 0  errors 0  seconds ...\n' +
-          'all that was planned was repaired',
+        'planned 3  checked 3  drifted 3  findings 12  repaired 12  in sync 0  changed 0  skipped 0  errors 0  seconds ...\n' +
+          'all that was planned is repaired',
       );
     },
   );

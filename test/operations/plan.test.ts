@@ -103,13 +103,8 @@ describe('applying it', () => {
     ).toEqual([{ kind: 'apply', state: 'finished', status: 0, plan: 'plan.jsonl', repairs: 10 }]);
 
     const again = await apply();
-    expect(again.summary).toMatchObject({ repaired: 0, changed: 10, exitStatus: 3 });
-    expect(again.problems[0]).toEqual({
-      ...{ type: 'skip', walletId: '1', userId: null, code: 'changed' },
-      message: expect.stringContaining(
-        'wallet.balance was 0 -> 10 in the plan, and is right now',
-      ) as string,
-    });
+    expect(again.summary).toMatchObject({ repaired: 0, inSync: 10, changed: 0, exitStatus: 0 });
+    expect(again.problems).toEqual([]);
     expect(await db.value('SELECT count(*)::text FROM trueup.repairs')).toBe('10');
   });
 
@@ -152,9 +147,16 @@ describe('applying it', () => {
     });
     expect(problems.map(({ walletId, code }) => [walletId, code])).toEqual([['3', 'changed']]);
     const reader = await db.trueup({ config: economy.mapping, readOnly: true });
-    expect(await reader.applyPlan({ file, dryRun: true })).toMatchObject({ changed: 1 });
+    expect(await reader.applyPlan({ file, dryRun: true })).toMatchObject({ changed: 1, inSync: 0 });
     await expect(reader.applyPlan({ file })).rejects.toMatchObject({ code: 'read_only' });
     expect(await contents(db)).toEqual(before);
+  });
+
+  test('dry, a wallet that is right by now is counted, and not told', async () => {
+    await trueup.reconcile({ userIds: ['2'] });
+    const { summary, problems } = await apply({ dryRun: true });
+    expect(summary).toMatchObject({ findings: 36, inSync: 1, changed: 0, exitStatus: 2 });
+    expect(problems).toEqual([]);
   });
 
   test('a wallet that is locked is left, and the next time it is repaired', async () => {
@@ -165,7 +167,7 @@ describe('applying it', () => {
     expect(summary).toMatchObject({ repaired: 36, skipped: 1, changed: 0, exitStatus: 3 });
     expect(problems).toMatchObject([{ type: 'skip', walletId: '4', code: 'locked' }]);
     await holder.query('ROLLBACK');
-    expect((await apply()).summary).toMatchObject({ repaired: 4, changed: 9, exitStatus: 3 });
+    expect((await apply()).summary).toMatchObject({ repaired: 4, inSync: 9, exitStatus: 0 });
     expect(await caches(db, economy)).toEqual(await truth(db, economy));
   });
 

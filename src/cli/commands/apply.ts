@@ -41,23 +41,32 @@ export async function runApply(flags: ReconcileFlags, file: string): Promise<Exi
 
 /** The end of an applied plan, in two lines. */
 function applyLines(summary: ApplySummary): string {
-  const { planned, checked, drifted, findings, repaired, changed, skipped, errors } = summary;
-  const counts = { planned, checked, drifted, findings, repaired, changed, skipped, errors };
-  const line = Object.entries(counts)
+  const { planned, checked, drifted, findings, repaired, inSync } = summary;
+  const { changed, skipped, errors } = summary;
+  const line = Object.entries({
+    ...{ planned, checked, drifted, findings, repaired, 'in sync': inSync },
+    ...{ changed, skipped, errors },
+  })
     .map(([name, number]) => `${name} ${String(number)}`)
     .join('  ');
   return `${line}  seconds ${summary.seconds.toFixed(2)}\n${verdict(summary)}`;
 }
 
 function verdict(summary: ApplySummary): string {
-  const { dryRun, findings, repaired, changed, skipped, errors, incomplete, rail } = summary;
+  const { dryRun, findings, repaired, inSync, changed, skipped, errors } = summary;
+  const { incomplete, rail } = summary;
   const left = findings - repaired;
   const sentences = [
     ...(rail === null ? [] : [`stopped before the first repair: ${rail.message}`]),
     ...(incomplete === null && left + changed + skipped + errors === 0
-      ? [dryRun ? 'there is nothing to repair' : 'all that was planned was repaired']
+      ? [
+          dryRun || repaired === 0
+            ? 'there is nothing to repair'
+            : 'all that was planned is repaired',
+        ]
       : []),
     ...(!dryRun && left > 0 ? [`${count(left, 'finding')} left as found`] : []),
+    ...(inSync > 0 ? [`${count(inSync, 'wallet')} in sync by now`] : []),
     ...(changed > 0 ? [`${count(changed, 'wallet')} not as planned, and left`] : []),
     ...(skipped > 0 ? [`${count(skipped, 'wallet')} locked, and left: apply it again`] : []),
     ...(dryRun && left > 0 ? [`${count(left, 'finding')} as planned`] : []),

@@ -14,7 +14,7 @@ import type { OnLocked } from '../../reconcile/repair-statements.js';
 import { Reporter } from '../../reconcile/reporter.js';
 import { detailsOf, type Walk } from '../../reconcile/walk.js';
 import type { CheckedApplyOptions } from './apply-model.js';
-import { departure, isWritable } from './confirm.js';
+import { departure, isInSync, isWritable } from './confirm.js';
 import type { PlanWallet } from './format.js';
 import * as statements from './plan-statements.js';
 import type { CheckedPlan } from './read.js';
@@ -33,6 +33,8 @@ type Writable = PlanWallet & { readonly walletId: string };
 export class Applier {
   /** Wallets that are not as planned any more; they are among those that the tally has skipped. */
   changed = 0;
+  /** Wallets of which nothing is wrong by now; of a dry run also those that are gone. */
+  inSync = 0;
   readonly #run: Run;
   readonly #reporter: Reporter;
   readonly #investigator: Investigator;
@@ -84,6 +86,7 @@ export class Applier {
       const now = row === undefined ? [] : findingsOf(row, { repaired: false });
       const departed = departure(findings, now);
       if (departed === null) this.#reporter.found(now);
+      else if (isInSync(now)) this.inSync += 1;
       else this.#change(walletId, row, departed);
     }
     this.#reporter.take();
@@ -113,11 +116,14 @@ export class Applier {
   ): Promise<RepairOutcome> {
     const { database, mapping, id } = this.#run;
     const departed = new Map<string, string>();
+    const inSync = new Set<string>();
     const outcome = await repairWallets(database, mapping, walletIds, {
       ...{ runId: id, onLocked, investigator: this.#investigator },
-      repair: (session, held) => this.#repairAsPlanned(session, held, planned, departed),
+      repair: (session, held) =>
+        this.#repairAsPlanned(session, held, planned, { departed, inSync }),
     });
     for (const findings of outcome.found) this.#reporter.found(findings);
+    this.inSync += inSync.size;
     for (const [walletId, how] of departed) {
       this.#change(walletId, await this.#detailsOf(walletId), how);
     }
@@ -136,16 +142,20 @@ export class Applier {
    * Repairs wallets under their locks, looks at what was written, and takes it back where it is not what
    * was planned. The locks stay, so what is tried again without those is as it was.
    *
-   * @param departed is told how wallets differ from the plan; of a transaction that is tried again, anew
+   * @param told is told how wallets differ from the plan; of a transaction that is tried again, anew
    */
   async #repairAsPlanned(
     session: Queryable,
     walletIds: readonly string[],
     planned: ReadonlyMap<string, Writable>,
-    departed: Map<string, string>,
+    told: { readonly departed: Map<string, string>; readonly inSync: Set<string> },
   ): Promise<readonly (readonly Finding[])[]> {
     const { mapping, id } = this.#run;
-    for (const walletId of walletIds) departed.delete(walletId);
+    const { departed, inSync } = told;
+    for (const walletId of walletIds) {
+      departed.delete(walletId);
+      inSync.delete(walletId);
+    }
     await session.query(statements.beforeRepair);
     let ids = walletIds;
     while (ids.length > 0) {
@@ -158,12 +168,13 @@ export class Applier {
         const now = byWallet.get(walletId);
         const how = departure(planned.get(walletId)?.findings ?? [], now ?? []);
         if (how === null) continue;
-        departed.set(walletId, how);
+        if (isInSync(now ?? [])) inSync.add(walletId);
+        else departed.set(walletId, how);
         wrong ||= now !== undefined;
       }
       if (!wrong) return found;
       await session.query(statements.takeBack);
-      ids = ids.filter((walletId) => !departed.has(walletId));
+      ids = ids.filter((walletId) => !departed.has(walletId) && !inSync.has(walletId));
     }
     return [];
   }

@@ -46,6 +46,8 @@ export interface ApplySummary extends Tally {
   readonly planned: number;
   /** Wallets that were left because they are not as planned any more. */
   readonly changed: number;
+  /** Wallets of which nothing is wrong by now: they need no repair, as after an earlier run by this plan. */
+  readonly inSync: number;
   readonly seconds: number;
   readonly incomplete: 'interrupted' | 'rail' | null;
   readonly rail: Verdict | null;

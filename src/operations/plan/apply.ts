@@ -132,14 +132,14 @@ async function follow(run: Run): Promise<ApplySummary> {
 
 function summaryOf(
   { id, options, plan, began }: Run,
-  { tally, changed }: Applier,
+  { tally, changed, inSync }: Applier,
   incomplete: ApplySummary['incomplete'],
   rail: Verdict | null,
 ): ApplySummary {
   const skipped = tally.skipped - changed;
   return {
     ...{ runId: id, dryRun: options.dryRun, ...tally, skipped },
-    ...{ planned: plan.end.wallets, changed },
+    ...{ planned: plan.end.wallets, changed, inSync },
     seconds: Math.round(performance.now() - began) / 1000,
     incomplete,
     rail,

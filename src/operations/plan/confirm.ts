@@ -17,6 +17,11 @@ export function isWritable(wallet: PlanWallet): wallet is PlanWallet & { walletI
   return wallet.walletId !== null && wallet.findings.some(isToRepair);
 }
 
+/** Whether nothing of a wallet is wrong any more: somebody has repaired it, or an earlier run by the same plan. */
+export function isInSync(now: readonly Pick<Said, 'field'>[]): boolean {
+  return now.every(({ field }) => field === 'balanceAfter');
+}
+
 /**
  * How a wallet differs from the plan now, in words; null where every cache is wrong just as planned.
  * The running balance of entries is no cache: nothing is written there.
