@@ -74,12 +74,18 @@ export function problemLine(problem: ReconcileProblem): string {
 
 /** The end of a run, in two lines. */
 export function summaryLines(summary: ReconcileSummary): string {
+  // A run that a rail stops has only seen who drifted: which caches, and why, a dry run tells.
+  const unexplained = summary.incomplete === 'rail' && summary.findings === 0;
   const counts = [
     `checked ${String(summary.checked)}`,
     `drifted ${String(summary.drifted)}`,
-    `balance drifts ${String(summary.balanceDrifts)}`,
-    `earnings drifts ${String(summary.earningsDrifts)}`,
-    `findings ${String(summary.findings)}`,
+    ...(unexplained
+      ? []
+      : [
+          `balance drifts ${String(summary.balanceDrifts)}`,
+          `earnings drifts ${String(summary.earningsDrifts)}`,
+          `findings ${String(summary.findings)}`,
+        ]),
     `repaired ${String(summary.repaired)}`,
     `skipped ${String(summary.skipped)}`,
     `errors ${String(summary.errors)}`,
@@ -106,10 +112,11 @@ function timeOf(seconds: number): string {
 
 function verdict(summary: ReconcileSummary): string {
   const left = summary.findings - summary.repaired - summary.review;
+  const soFar = summary.incomplete === null ? '' : ' so far';
   const sentences = [
-    ...(summary.drifted + summary.skipped === 0 ? ['nothing drifted'] : []),
+    ...(summary.drifted + summary.skipped === 0 ? [`nothing drifted${soFar}`] : []),
     ...(summary.repaired > 0 && left + summary.review === 0 && summary.rail === null
-      ? ['all that drifted was repaired']
+      ? [`all that ${soFar === '' ? 'drifted' : 'was found so far'} was repaired`]
       : []),
     ...(!summary.dryRun && left > 0
       ? [`${countWords(left, 'finding')} could not be repaired`]

@@ -53,6 +53,7 @@ describe('a signal', () => {
       const ended = await run.ended;
       expect(ended.status).toBe(1); // Wallet 8, which the database refuses, outranks being incomplete.
       expect(ended.lines().at(-1)).toContain('incomplete: interrupted');
+      expect(ended.stdout).not.toContain('all that drifted');
       const id = await db.value('SELECT id FROM trueup.runs');
       expect(ended.stderr).toContain(
         `It goes on where it stopped with:\n  trueup reconcile --resume ${id} --config '${config}'\n`,

@@ -140,7 +140,7 @@ describe('what it says', () => {
       'an interruption',
       [finding()],
       { state: 'interrupted' },
-      /warn">\s*All .* interrupted and can be resumed/,
+      /warn">\s*All that was found so far was repaired: .* interrupted and can be resumed/,
     ],
     [
       'a run under way',
@@ -148,7 +148,12 @@ describe('what it says', () => {
       { state: 'running', counts: null, finishedAt: null },
       /still under way/,
     ],
-    ['a limit', [], { counts: { ...COUNTS, incomplete: 'limit' } }, /warn">\s*Nothing .*\(limit\)/],
+    [
+      'a limit',
+      [],
+      { counts: { ...COUNTS, incomplete: 'limit' } },
+      /warn">\s*Nothing drifted so far: 1,000 .*\(limit\)/,
+    ],
     [
       'review',
       [finding({ state: 'review' })],

@@ -28,16 +28,18 @@ export function verdictOf(run: ReportRun, totals: Totals): Verdict {
   return { level: left === 0 && whole ? 'good' : 'warn', words };
 }
 
-function found({ dryRun, counts }: ReportRun, { findings, states }: Totals): string {
+function found({ dryRun, counts, state }: ReportRun, { findings, states }: Totals): string {
   const repaired = states.get('repaired') ?? 0;
   const checked =
     counts === null ? 'everything that was looked at' : count(counts.checked, 'wallet');
+  const whole = state === 'finished' && (counts?.incomplete ?? null) === null;
+  if (findings === 0 && !whole) return `Nothing drifted so far: ${checked} checked.`;
   if (findings === 0) return `Nothing drifted: ${checked} checked, and every cache agrees.`;
   if (dryRun) {
     return `${count(findings, 'cache')} differ${findings === 1 ? 's' : ''} from the ledger. This was a dry run: nothing was changed.`;
   }
   if (repaired === findings) {
-    return `All that had drifted was repaired: ${count(repaired, 'cache')}.`;
+    return `All that ${whole ? 'had drifted' : 'was found so far'} was repaired: ${count(repaired, 'cache')}.`;
   }
   const left = findings - repaired;
   return `${count(repaired, 'cache')} ${repaired === 1 ? 'was' : 'were'} repaired, and ${count(left, 'finding')} ${left === 1 ? 'is' : 'are'} left.`;
