@@ -7,7 +7,7 @@ import { say, toTrueupOptions, withCommonOptions, type CommonOptions } from '../
 export function addReport(parent: Command, setStatus: (status: ExitStatus) => void): void {
   withCommonOptions(parent.command('report'))
     .description('write the report of a run from its record; needs no right but SELECT')
-    .argument('<run>', 'its id, the first characters of it, or "last"')
+    .argument('<run>', 'its id, the first characters of it, or "last": the last of any kind')
     .argument('<file>', '.html, a page for people; .csv or .json, every finding', reportFile)
     .action(async (run: string, file: string, options: CommonOptions) => {
       const trueup = await openTrueup({

@@ -29,7 +29,11 @@ Exit status:
 export function addApprove(runs: Command, setStatus: (status: ExitStatus) => void): void {
   withCommonOptions(runs.command('approve'))
     .description('repair what a run has left for review, where it still differs by as much')
-    .argument('[run]', 'its id, the first characters of it, or "last" (default: last)', 'last')
+    .argument(
+      '[run]',
+      'its id, the first characters of it, or "last": the last run of reconcile (default)',
+      'last',
+    )
     .option('--wallet-id <id>', 'this wallet; may be repeated', collect)
     .option('--all', 'every wallet that waits')
     .option('--json', 'JSON Lines on stdout')

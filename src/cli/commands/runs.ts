@@ -30,7 +30,7 @@ interface ListOptions extends Options {
 
 const MOST_LISTED = 10_000;
 
-const WHICH = 'its id, the first characters of it, or "last" (default: last)';
+const WHICH = 'its id, the first characters of it, or "last"';
 
 const TOLD: Readonly<Record<Steering, { does: string; said: string }>> = {
   pause: { does: 'have a run under way wait', said: 'waits after its batch' },
@@ -59,7 +59,7 @@ export function addRuns(program: Command, setStatus: (status: ExitStatus) => voi
     });
   withCommonOptions(runs.command('show'))
     .description('one run: options, counts, what it found, its largest repairs, what is open')
-    .argument('[run]', WHICH, 'last')
+    .argument('[run]', `${WHICH}: the last of any kind (default)`, 'last')
     .option('--json', `one JSON object, with up to ${grouped(String(MOST_OPEN))} open findings`)
     .action(async (which: string, { json, ...common }: Options) => {
       await withTrueup(common, true, async (trueup) => {
@@ -75,7 +75,7 @@ export function addRuns(program: Command, setStatus: (status: ExitStatus) => voi
   for (const action of ['pause', 'resume', 'stop'] as const) {
     withCommonOptions(runs.command(action))
       .description(TOLD[action].does)
-      .argument('[run]', WHICH, 'last')
+      .argument('[run]', `${WHICH}: the one under way (default)`, 'last')
       .action(async (which: string, common: CommonOptions) => {
         await withTrueup(common, false, async (trueup) => {
           const { runId } = await trueup.steer({ run: which, action });

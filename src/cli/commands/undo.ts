@@ -20,7 +20,10 @@ Exit status:
 export function addUndo(program: Command, setStatus: (status: ExitStatus) => void): void {
   withCommonOptions(program.command('undo'))
     .description('give caches back what a run has replaced, where they still hold what it wrote')
-    .argument('<run>', 'its id, the first characters of it, or "last"')
+    .argument(
+      '<run>',
+      'its id, the first characters of it, or "last": the last that may have repaired',
+    )
     .option('--dry-run', 'say what would be done, and write nothing')
     .option('--json', 'JSON Lines on stdout')
     .addHelpText('after', EXIT_STATUSES)
