@@ -1,9 +1,9 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { TrueupError } from '../core/errors.js';
-import { isConnectionFailure, isRetryable, toTrueupError, unreachable } from './failures.js';
-import { PooledClient } from './pooled-client.js';
+import { readied, userOf } from './address.js';
+import { isConnectionFailure, isRetryable, toTrueupError } from './failures.js';
 import { quoteIdentifier, quoteLiteral } from './identifiers.js';
-import { EVERY_SESSION } from './session.js';
+import { createPool, type DatabaseOptions } from './pool.js';
 
 /** Anything a statement can be sent to: the pool, or one connection inside a transaction. */
 export interface Queryable {
@@ -29,25 +29,8 @@ export interface TransactionOptions {
   readonly retries?: number;
 }
 
-/** The settings under which every connection of Trueup works, beside what the URL says. */
-export interface DatabaseOptions {
-  readonly connection: pg.PoolConfig;
-  /** Shown in pg_stat_activity, so that a person can find the session and end it. */
-  readonly applicationName: string;
-  readonly maxConnections?: number;
-  /** Statements are sent without waiting for the answers to those before them. Default: false. */
-  readonly pipeline?: boolean;
-  /** Settings of every connection of this pool, such as `lock_timeout`. */
-  readonly session?: Readonly<Record<string, string>>;
-  /** Called whenever a connection is found broken, before another one takes its place. */
-  readonly onBroken?: () => void;
-}
-
 /** The lowest server that is supported, as `server_version_num` spells it. */
 const LOWEST_SERVER = 150_000;
-
-/** What the driver understands: a URL, or a path to a socket. It takes any other text for a database's name. */
-const ADDRESS = /^(postgres(ql)?:\/\/|socket:|\/)/i;
 
 /** First delay before a retry, in milliseconds; it doubles, and half of it is random. */
 const RETRY_DELAY_MS = 20;
@@ -69,10 +52,8 @@ export class Database implements Queryable {
    * @throws TrueupError `database_unreachable`, `database_unsupported`
    */
   static async open(options: DatabaseOptions): Promise<Database> {
-    if (!ADDRESS.test(options.connection.connectionString ?? '/')) {
-      throw unreachable('its URL does not begin with postgres://');
-    }
-    const database = new Database(options);
+    const connection = readied(options.connection);
+    const database = new Database({ ...options, connection });
     try {
       await database.#refuseOldServer();
     } catch (error) {
@@ -163,37 +144,6 @@ export class Database implements Queryable {
   }
 }
 
-/** What the types of the driver do not tell: it pipelines, and waits for what is done on connecting. */
-type PoolConfig = Omit<pg.PoolConfig, 'onConnect'> & {
-  readonly pipeline: boolean;
-  readonly onConnect: (client: pg.ClientBase) => Promise<void>;
-};
-
-function createPool(options: DatabaseOptions): pg.Pool {
-  const session = Object.entries({ ...EVERY_SESSION, ...options.session })
-    .map(([name, value]) => `SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`)
-    .join('; ');
-  const pipeline = options.pipeline ?? false;
-  const config: PoolConfig = {
-    max: options.maxConnections ?? 10,
-    connectionTimeoutMillis: 10_000,
-    ...options.connection,
-    pipeline,
-    Client: PooledClient,
-    application_name: options.applicationName,
-    onConnect: async (client) => {
-      const sent = client.query(session);
-      // What pipelines has it go out ahead of its first work, which tells a failure as well.
-      if (pipeline) sent.catch(() => undefined);
-      else await sent;
-    },
-  };
-  const pool = new pg.Pool(config);
-  // An idle connection that breaks is replaced by the pool; the next query reports what is wrong.
-  pool.on('error', () => options.onBroken?.());
-  return pool;
-}
-
 /**
  * What is needed of a connection on which somebody else has begun a transaction. `pg.Client` and
  * `pg.PoolClient` have it; for whatever else can send SQL text with numbered parameters ($1, $2, ...)
@@ -228,11 +178,6 @@ function rowsOf(result: unknown): readonly unknown[] {
   throw new TrueupError('invalid_argument', 'the query of the client gave no { rows }', {
     hint: 'docs/recipes.md tells what a client has to do.',
   });
-}
-
-/** Whom the driver connects as: the URL, the environment or the system says so. */
-function userOf(connection: pg.PoolConfig): string | undefined {
-  return new pg.Client(connection).user;
 }
 
 /** One connection of the pool. */

@@ -82,10 +82,13 @@ export function isFaultOfOneUser(error: unknown): boolean {
   return isRetryable(error) || FAULTS_OF_ONE_USER.test(sqlStateOf(error) ?? '');
 }
 
+const WHERE =
+  'Check DATABASE_URL (or --database-url) and that the server runs; without a URL Trueup starts its own.';
+
 /** That there is no way to the database, and what to do. */
-export function unreachable(reason: string, cause?: unknown): TrueupError {
+export function unreachable(reason: string, cause?: unknown, hint = WHERE): TrueupError {
   return new TrueupError('database_unreachable', `cannot reach the database: ${reason}`, {
-    hint: 'Check DATABASE_URL (or --database-url) and that the server runs; without a URL Trueup starts its own.',
+    hint,
     cause,
   });
 }
