@@ -95,6 +95,7 @@ describe('what it tells', () => {
       `INSERT INTO trueup.alerts (ledger, kind, message, body) VALUES ($1, 'drift', 'x', '{}')`,
       [LEDGER],
     );
+    await db.run('INSERT INTO trueup.alert_hooks (ledger) VALUES ($1)', [LEDGER]);
     const { waiting } = await trueup.status();
     expect(waiting).toMatchObject({ syncFailures: 2, marks: 1, activityFailures: 0, alerts: 1 });
     expect(Math.round((waiting.oldestSyncFailureAge ?? 0) / 60)).toBe(10);

@@ -191,7 +191,7 @@ export interface WaitingRow {
   readonly alerts: number;
 }
 
-/** What waits for somebody to take it up. */
+/** What waits for somebody to take it up. Alerts wait where there ever was a hook to give them to. */
 export function waiting(ledger: string): Statement {
   return {
     text: `SELECT f.waiting AS "syncFailures", ${age('f.oldest')} AS "oldestSyncFailureAge",
@@ -204,7 +204,8 @@ export function waiting(ledger: string): Statement {
                   (SELECT count(*)::float8 AS waiting
                      FROM trueup.activity_failures WHERE ledger = $1 AND healed_at IS NULL) AS e,
                   (SELECT count(*)::float8 AS waiting
-                     FROM trueup.alerts WHERE ledger = $1 AND delivered_at IS NULL AND dropped_at IS NULL) AS a`,
+                     FROM trueup.alerts AS l JOIN trueup.alert_hooks AS h ON h.ledger = l.ledger
+                    WHERE l.ledger = $1 AND l.delivered_at IS NULL AND l.dropped_at IS NULL) AS a`,
     values: [ledger],
   };
 }
