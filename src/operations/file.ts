@@ -105,7 +105,9 @@ export class WholeFile {
 }
 
 function unwritable(path: string, cause: unknown): TrueupError {
-  return new TrueupError('file_unwritable', `cannot write ${path}: ${messageOf(cause)}`, {
+  // Node names the file it tried, which is the one beside: nobody has asked for that.
+  const why = messageOf(cause).replace(/, \w+ '[^']*\.tmp'.*$/s, '');
+  return new TrueupError('file_unwritable', `cannot write ${path}: ${why}`, {
     hint: 'Check that its folder exists, that it may be written, and that the disk is not full.',
     cause,
   });
