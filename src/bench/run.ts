@@ -1,4 +1,3 @@
-import { TrueupError } from '../core/errors.js';
 import { adopt } from './adopt.js';
 import type { Bench } from './context.js';
 import { explain } from './explain.js';
@@ -40,24 +39,18 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
   },
 };
 
-/**
- * Runs a group of benchmarks.
- *
- * @throws TrueupError `invalid_argument`
- */
+/** The names that {@link runBench} takes. */
+export const BENCH_GROUPS: readonly string[] = Object.keys(GROUPS);
+
+/** The names of the scenarios of a group. */
+export function scenariosOf(group: string): readonly string[] {
+  return Object.keys(GROUPS[group] ?? {});
+}
+
+/** Runs a group of benchmarks, or one of its scenarios. */
 export async function runBench(group: string, bench: Bench): Promise<void> {
-  const scenarios = GROUPS[group];
-  if (scenarios === undefined) {
-    throw new TrueupError('invalid_argument', `there is no group ${group}`, {
-      hint: `The groups are ${Object.keys(GROUPS).join(', ')}.`,
-    });
-  }
+  const scenarios = GROUPS[group] ?? {};
   const { scenario } = bench.options;
-  if (scenario !== undefined && scenarios[scenario] === undefined) {
-    throw new TrueupError('invalid_argument', `group ${group} has no scenario ${scenario}`, {
-      hint: `Its scenarios are ${Object.keys(scenarios).join(', ')}.`,
-    });
-  }
   for (const [name, run] of Object.entries(scenarios)) {
     if (scenario !== undefined && scenario !== name) continue;
     bench.say(`${group} ${name}`);

@@ -1,6 +1,6 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { Argument, InvalidArgumentError, type Command } from 'commander';
 import { figureJson, figureLines } from '../../bench/report.js';
-import { runBench } from '../../bench/run.js';
+import { BENCH_GROUPS, runBench, scenariosOf } from '../../bench/run.js';
 import { EXIT, type ExitStatus } from '../../index.js';
 import { positiveInteger, print, say } from '../shared.js';
 
@@ -16,13 +16,20 @@ export function addBench(program: Command, setStatus: (status: ExitStatus) => vo
   program
     .command('bench')
     .description('figures beside their baselines, on a database of its own')
-    .argument('<group>', 'adopt, reconcile, sync or post')
+    .addArgument(new Argument('<group>', 'what is measured').choices(BENCH_GROUPS))
     .option('--scenario <name>', 'only this one')
     .option('--seconds <n>', 'length of each timed round', positiveInteger, 4)
     .option('--database-url <url>', 'a server to measure on (default: DATABASE_URL, else embedded)')
     .option('--scale <factor>', 'a part of the full size', factor, 1)
     .option('--json', 'one JSON line a scenario')
-    .action(async (group: string, options: Options) => {
+    .action(async (group: string, options: Options, command: Command) => {
+      const { scenario } = options;
+      const scenarios = scenariosOf(group);
+      if (scenario !== undefined && !scenarios.includes(scenario)) {
+        command.error(
+          `error: group ${group} has no scenario ${scenario}; its scenarios are ${scenarios.join(', ')}`,
+        );
+      }
       await runBench(group, {
         options,
         say,
