@@ -39,9 +39,10 @@ function refuseUnreadable(connection: pg.PoolConfig): void {
 }
 
 const ENCODED =
-  'In a user or password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23 and % as %25; a port is a number up to 65535.';
+  'Check DATABASE_URL (or --database-url): in a user or password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23 and % as %25; a port is a number up to 65535.';
 
-const NAMED = 'Write the user into the URL (postgres://USER@HOST/DATABASE), or set PGUSER.';
+const NAMED =
+  'Check DATABASE_URL (or --database-url): write the user into it (postgres://USER@HOST/DATABASE), or set PGUSER.';
 
 function isInvalidUrl(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_URL';

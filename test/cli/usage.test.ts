@@ -56,6 +56,12 @@ describe('wrong usage', () => {
     ['an empty file to adopt into', ['adopt', '--yes', '--output', ''], /--output.*''.*name of a/],
     ['an empty report', [...ALL, '--report', ''], /--report.*''/],
     ['an empty report of a run', ['report', 'last', ''], /''.*file/],
+    ['a bench that there is not', ['bench', 'nope'], /'nope' is invalid.*adopt/],
+    [
+      'a scenario of another',
+      ['bench', 'adopt', '--scenario', 'row'],
+      /no scenario row; .*propose/,
+    ],
     ['an empty plan', [...ALL, '--plan', ''], /--plan.*''.*name of a file/],
     ['an empty plan to apply', ['reconcile', '--apply', ''], /--apply.*''.*name of a file/],
     [
@@ -149,16 +155,17 @@ describe('no database', () => {
     ['a port where nobody listens', dead, /ECONNREFUSED 127\.0\.0\.1:1\b/],
     ['a database that does not exist', none, /"trueup_there_is_no_such_database" does not exist/],
     ['a socket that does not exist', '/no/such/folder', /\/no\/such\/folder/],
-    ['a port that is none', 'postgres://u:secret@127.0.0.1:port/x', /invalid url/i],
-    ['a port beyond all ports', 'postgres://u:secret@127.0.0.1:99999/x', /invalid url/i],
+    ['a port that is none', 'postgres://u:secret@127.0.0.1:port/x', /its URL cannot be read/],
+    ['a port beyond all ports', 'postgres://u:secret@127.0.0.1:99999/x', /its URL cannot be read/],
     ['a text that is no URL', 'database=x password=secret', /begin with postgres:/],
     ['the URL of something else', 'mysql://u:secret@127.0.0.1:1/x', /begin with postgres:/],
-    ['an address without end', 'postgres://[::1/x', /invalid url/i],
+    ['an address without end', 'postgres://[::1/x', /its URL cannot be read/],
   ];
   test.each(cases.flatMap((one) => commands.map((args) => [...one, args] as const)))(
     '%s: status 1 and what to do (%s %s %j)',
     async (_, url, message, args) => {
-      const run = await runTrueup([...args, '--database-url', url]);
+      const env = { USER: 'somebody' };
+      const run = await runTrueup([...args, '--database-url', url], { env });
       expect(run).toMatchObject({ status: 1, stdout: '' });
       expect(run.stderr).toMatch(message);
       expect(run.stderr).toContain('[database_unreachable]');
