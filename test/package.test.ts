@@ -42,6 +42,9 @@ test('the program, the library, the migrations, and every page that the README l
   }
   expect(files).toContain('bin/trueup.mjs');
   for (const file of readdirSync(join(ROOT, 'sql'))) expect(files).toContain(`sql/${file}`);
+  // The command is one file, and maps lead to sources that nobody gets.
+  expect(files).toContain('dist/trueup.js');
+  expect(files.filter((file) => /^dist\/(cli|bench)\/|\.map$/.test(file))).toEqual([]);
   expect(files.filter((file) => /^(src|test|scripts|node_modules|\.)|\/\./.test(file))).toEqual([]);
 });
 
