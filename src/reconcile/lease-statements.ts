@@ -10,13 +10,16 @@ export const IS_DEAD = `(r.backend IS NULL OR r.heartbeat_at IS NULL
         OR r.heartbeat_at < clock_timestamp() - interval '${DEAD_AFTER}'
         OR NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = r.backend))`;
 
+/** The kinds of runs that give signs of life while they are under way, for SQL. */
+export const ALIVE_KINDS = `('reconcile', 'approve', 'apply', 'undo')`;
+
 /** Marks the dead runs of a ledger, so that others can begin or resume. */
 export function abandonDead(ledger: string): Statement {
   return {
     text: `UPDATE trueup.runs AS r
               SET state = 'abandoned', finished_at = clock_timestamp(), token = NULL, backend = NULL, waiting = NULL,
                   error = 'its process ended without a word'
-            WHERE r.ledger = $1 AND r.kind = 'reconcile' AND r.state = 'running' AND ${IS_DEAD}
+            WHERE r.ledger = $1 AND r.kind IN ${ALIVE_KINDS} AND r.state = 'running' AND ${IS_DEAD}
         RETURNING r.id`,
     values: [ledger],
   };

@@ -59,15 +59,6 @@ export function finishRun(id: string, exitStatus: number | null, counts: object)
   };
 }
 
-/** On record: the run ended without having done what it was for. */
-export function failRun(id: string, error: string): Statement {
-  return {
-    text: `UPDATE trueup.runs
-              SET state = 'failed', finished_at = clock_timestamp(), exit_status = 1, error = $2 WHERE id = $1`,
-    values: [id, error],
-  };
-}
-
 /**
  * The time before which everything is committed that a statement from now on can meet: what was begun
  * earlier by others, as far as this role may see it, is still open.

@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { exitStatusOf } from '../../core/exit.js';
-import { messageOf } from '../../core/errors.js';
 import type { ResolvedMapping } from '../../mapping/model.js';
 import { refuseSharedProfiles } from '../../mapping/resolve.js';
 import type { Database } from '../../postgres/database.js';
 import { judge, railsOf, type Verdict } from '../../reconcile/rails.js';
 import { carryAll, refuseUnseenMarks } from '../../sync/carry.js';
 import { noticeGaps } from '../../sync/gaps.js';
-import { VERSION } from '../../version.js';
 import type { ApplySummary, CheckedApplyOptions } from './apply-model.js';
 import { Applier } from './applier.js';
+import { OnRecord } from '../runs/on-record.js';
 import { shellWord } from '../words.js';
 import { placeOf, refuseForeign } from './format.js';
-import * as statements from './plan-statements.js';
 import { ofRecord } from '../report/live.js';
 import { checkPlan, walletsOf, type CheckedPlan } from './read.js';
 
@@ -58,47 +55,37 @@ interface Run {
 }
 
 async function followOnRecord(run: Run): Promise<ApplySummary> {
-  const { id, database, mapping, options, plan } = run;
-  const { maxRepairs, maxRepairRatio, maxDelta, unattended, failOnDrift } = options;
-  await database.query(
-    statements.startApply({
-      id,
-      ledger: mapping.ledger.table.quoted,
-      options: {
-        ...{ plan: basename(plan.path), checksum: plan.end.checksum },
-        ...{ madeAt: plan.header.createdAt, wallets: plan.end.wallets },
-        ...{ maxRepairs, maxRepairRatio, unattended, failOnDrift },
-        ...(maxDelta === undefined ? {} : { maxDelta: String(maxDelta) }),
-      },
-      ...{ version: VERSION, host: hostname(), process: process.pid },
-    }),
-  );
+  const { database, mapping } = run;
+  const record = new OnRecord(database, {
+    ...{ id: run.id, kind: 'apply', ledger: mapping.ledger.table.quoted },
+    options: optionsOf(run),
+  });
+  await record.begin();
   try {
     // A marked profile is no drift, and was none when the plan was made.
     await carryAll(database, mapping);
     await noticeGaps(database, mapping);
     const summary = await follow(run);
-    const { incomplete, exitStatus, rail } = summary;
+    const { incomplete, rail } = summary;
     const state =
       incomplete === null ? 'finished' : incomplete === 'rail' ? 'stopped' : 'interrupted';
-    const ending = { state, exitStatus, counts: summary, error: rail?.message ?? null } as const;
-    await database.query(statements.endApply(id, ending));
+    await record.end(summary, { state, error: rail?.message ?? null });
     return summary;
   } catch (error) {
-    await fail(run, error);
+    await record.fail(error);
     throw error;
   }
 }
 
-/** Where the record cannot be ended, both errors are told. */
-async function fail({ database, id }: Run, reason: unknown): Promise<void> {
-  const error = messageOf(reason);
-  const ending = { state: 'failed', exitStatus: 1, counts: null, error } as const;
-  try {
-    await database.query(statements.endApply(id, ending));
-  } catch (other) {
-    throw new AggregateError([reason, other], error);
-  }
+/** What is on record of how it was ordered. */
+function optionsOf({ options, plan }: Run): object {
+  const { maxRepairs, maxRepairRatio, maxDelta, unattended, failOnDrift } = options;
+  return {
+    ...{ plan: basename(plan.path), checksum: plan.end.checksum },
+    ...{ madeAt: plan.header.createdAt, wallets: plan.end.wallets },
+    ...{ maxRepairs, maxRepairRatio, unattended, failOnDrift },
+    ...(maxDelta === undefined ? {} : { maxDelta: String(maxDelta) }),
+  };
 }
 
 async function follow(run: Run): Promise<ApplySummary> {

@@ -25,41 +25,6 @@ export function place(identified: boolean): Statement {
   };
 }
 
-/** Writes the row of a run that follows a plan. */
-export function startApply(run: {
-  readonly id: string;
-  readonly ledger: string;
-  readonly options: object;
-  readonly version: string;
-  readonly host: string;
-  readonly process: number;
-}): Statement {
-  return {
-    text: `INSERT INTO trueup.runs (id, kind, ledger, options, version, host, process)
-           VALUES ($1, 'apply', $2, $3, $4, $5, $6)`,
-    values: [run.id, run.ledger, JSON.stringify(run.options), run.version, run.host, run.process],
-  };
-}
-
-/** Ends it. */
-export function endApply(
-  id: string,
-  ending: {
-    readonly state: 'finished' | 'interrupted' | 'stopped' | 'failed';
-    readonly exitStatus: number;
-    readonly counts: object | null;
-    readonly error: string | null;
-  },
-): Statement {
-  const { state, exitStatus, counts, error } = ending;
-  return {
-    text: `UPDATE trueup.runs AS r
-              SET state = $2, finished_at = clock_timestamp(), exit_status = $3, counts = $4, error = $5
-            WHERE r.id = $1`,
-    values: [id, state, exitStatus, counts === null ? null : JSON.stringify(counts), error],
-  };
-}
-
 /** Records what was left. */
 export function recordLeft(runId: string, ledger: string, rows: readonly FindingRow[]): Statement {
   return {

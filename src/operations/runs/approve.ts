@@ -107,7 +107,8 @@ class Approval {
     try {
       const interrupted = await this.#walk();
       const summary = this.#summary(interrupted, performance.now() - began);
-      await this.#record.end(summary);
+      const state = interrupted ? 'interrupted' : 'finished';
+      await this.#record.end(summary, { state, error: null });
       return summary;
     } catch (reason) {
       await this.#record.fail(reason);

@@ -182,10 +182,10 @@ export function largestRepairs(runId: string, limit: number): Statement {
   };
 }
 
-/** Tells a run under way what to do; it hears of it within a second. No row: it is not under way. */
+/** Tells a run under way what to do; it hears of it within a second. No row: it is not under way, or of a kind that does not listen. */
 export function steer(runId: string, control: RunRow['control']): Statement {
   return {
-    text: `UPDATE trueup.runs AS r SET control = $2 WHERE r.id = $1 AND r.state = 'running' RETURNING r.id`,
+    text: `UPDATE trueup.runs AS r SET control = $2 WHERE r.id = $1 AND r.kind = 'reconcile' AND r.state = 'running' RETURNING r.id`,
     values: [runId, control],
   };
 }

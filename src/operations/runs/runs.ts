@@ -79,7 +79,9 @@ export async function steerRun(
   if (told.length === 0) {
     throw new TrueupError(
       'run_not_running',
-      `run ${run.runId} is not under way: it is ${run.state}`,
+      run.kind === 'reconcile'
+        ? `run ${run.runId} is not under way: it is ${run.state}`
+        : `run ${run.runId} is of kind ${run.kind}`,
       { hint: `${whatInstead(run)} Nothing was changed.` },
     );
   }

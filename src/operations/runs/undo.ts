@@ -9,7 +9,7 @@ import type { OnLocked } from '../../reconcile/repair-statements.js';
 import { lockUsers, REPAIRING } from '../../reconcile/repair.js';
 import { findRun } from './find.js';
 import { OnRecord } from './on-record.js';
-import { lastOfKinds } from './run-statements.js';
+import { lastOfKinds, type RunRow } from './run-statements.js';
 import * as statements from './undo-statements.js';
 import type { Changes, RepairedWallet, UndoneRun, Undoing } from './undo-statements.js';
 
@@ -76,7 +76,7 @@ export async function undoRun(
   const run = await findRun(database, mapping, request.run, (ledger) =>
     lastOfKinds(ledger, ['reconcile', 'apply', 'approve']),
   );
-  await refuseAtWork(database, run.runId);
+  await refuseAtWork(database, run);
   const undo = new Undo(database, mapping, request, run);
   try {
     const interrupted = await undo.walk();
@@ -88,11 +88,16 @@ export async function undoRun(
 }
 
 /** What is taken back while a run goes on would be repaired again, or reported as repaired. */
-async function refuseAtWork(database: Database, runId: string): Promise<void> {
+async function refuseAtWork(database: Database, run: RunRow): Promise<void> {
+  const { runId, kind, host, process } = run;
   const [atWork] = await database.query(isAtWork(runId));
   if (atWork === undefined) return;
+  const first =
+    kind === 'reconcile'
+      ? `Stop it first: trueup runs stop ${runId}.`
+      : `Wait for its end, or end it first: process ${String(process)} on ${host ?? 'an unknown host'}.`;
   throw new TrueupError('run_under_way', `run ${runId} is under way`, {
-    hint: `Stop it first: trueup runs stop ${runId}. Nothing was changed.`,
+    hint: `${first} Nothing was changed.`,
   });
 }
 
@@ -149,7 +154,10 @@ class Undo {
       ...this.#counts,
       ...{ interrupted, seconds, exitStatus },
     };
-    await this.#record.end(summary);
+    await this.#record.end(summary, {
+      state: interrupted ? 'interrupted' : 'finished',
+      error: null,
+    });
     return summary;
   }
 
