@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Trueup } from '../../src/index.js';
-import { createDatabase } from '../support/database.js';
+import { AS_ON_DISK, createDatabase } from '../support/database.js';
 import { caches, createEconomy, truth, type Economy } from '../support/economy.js';
 
 /** Installing and removing while an application works: nobody gets an error, and nobody waits long. */
@@ -40,7 +40,7 @@ async function meanwhile(
   work: () => Promise<unknown>,
 ): Promise<{ errors: unknown[]; written: number; longest: number }> {
   const clients: pg.Client[] = await Promise.all(
-    Array.from({ length: WRITERS }, () => db.connect()),
+    Array.from({ length: WRITERS }, () => db.connect(AS_ON_DISK)),
   );
   const told = { errors: [] as unknown[], written: 0, longest: 0 };
   const done = { value: false };

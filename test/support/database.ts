@@ -10,6 +10,12 @@ import { onServer, TEMPLATE, withDatabase, withUser } from './server-url.js';
  */
 export const WRITER = { options: '-c trueup.writer=trueup' } as const;
 
+/**
+ * For writers that never stop. A commit on a disk takes a moment and lets others work meanwhile; the server of
+ * the tests may be in memory, where they would leave no time to whoever is tested beside them.
+ */
+export const AS_ON_DISK = { options: '-c commit_delay=8000 -c commit_siblings=0' } as const;
+
 /** A database of one test file. It is dropped after the file; a connection left open fails it. */
 export class TestDatabase {
   readonly name: string;

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
 import { migrateDatabase, OWN_MAPPING } from '../../src/index.js';
 import { EmbeddedServer } from '../../src/postgres/embedded/server.js';
-import { makeFolder } from './folder.js';
+import { makeServerFolder } from './folder.js';
 import { onServer, TEMPLATE, withDatabase } from './server-url.js';
 
 declare module 'vitest' {
@@ -23,7 +23,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('serverUrl', given);
     return () => dropTemplate(given);
   }
-  const home = makeFolder('test');
+  const home = makeServerFolder();
   const server = await EmbeddedServer.join(home);
   const { host } = await server.connection('postgres');
   const url = `postgres://trueup@/postgres?host=${encodeURIComponent(host ?? '')}`;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { TestDatabase } from './database.js';
+import { AS_ON_DISK, type TestDatabase } from './database.js';
 
 /** Writers that go on until they are told to stop, each with a random walk of its own. */
 export class Writers {
@@ -19,7 +19,7 @@ export class Writers {
     db: TestDatabase,
     size: { readonly writers: number; readonly wallets: number },
   ): Promise<Writers> {
-    const clients = Array.from({ length: size.writers }, () => db.connect());
+    const clients = Array.from({ length: size.writers }, () => db.connect(AS_ON_DISK));
     return new Writers(await Promise.all(clients), size.wallets);
   }
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { beforeEach, expect, test } from 'vitest';
 import type { Finding, Trueup } from '../../src/index.js';
-import { createDatabase } from '../support/database.js';
+import { AS_ON_DISK, createDatabase } from '../support/database.js';
 import { caches, createEconomy, truth, type Economy } from '../support/economy.js';
 
 /** Deferred mode under load: carriers, checks, repairs and services beside writers that never stop. */
@@ -44,7 +44,7 @@ async function write(client: pg.Client, n: number): Promise<void> {
 }
 
 async function underLoad(work: () => Promise<void>): Promise<void> {
-  const clients = await Promise.all(Array.from({ length: WRITERS }, () => db.connect()));
+  const clients = await Promise.all(Array.from({ length: WRITERS }, () => db.connect(AS_ON_DISK)));
   const writing = clients.map(write);
   try {
     await work();
