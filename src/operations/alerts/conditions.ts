@@ -1,4 +1,5 @@
 import type { ReconcileSummary } from '../../reconcile/summary.js';
+import { count } from '../words.js';
 
 /**
  * What is worth waking people for, decided from facts. Pure: rows in, conditions out.
@@ -112,8 +113,8 @@ function drift(summary: ReconcileSummary, { findings }: RunFacts): Verdict {
   const left = summary.findings - repaired;
   const marks = Object.entries(findings).map(([state, found]) => `${state} ${found?.mark ?? ''}`);
   const what =
-    `${plural(drifted, 'user')} drifted (${plural(checked, 'wallet')} checked): ` +
-    `${plural(summary.findings, 'finding')}, ${String(repaired)} repaired` +
+    `${count(drifted, 'user')} drifted (${count(checked, 'wallet')} checked): ` +
+    `${count(summary.findings, 'finding')}, ${String(repaired)} repaired` +
     (left > 0 ? `, ${String(left)} left` : '');
   const signature = repaired > 0 ? runId : `${String(left)} ${marks.sort().join(' ')}`;
   return opened('drift', what, signature, { drifted, findings: summary.findings, repaired, left });
@@ -125,7 +126,7 @@ function manyDrifted(summary: ReconcileSummary, facts: RunFacts): Verdict {
   if (drifted <= all * MANY) return sawAll(summary) ? isWell('many_drifted') : UNKNOWN;
   const share = ((100 * drifted) / all).toFixed(1);
   const message =
-    `${plural(drifted, 'user')} of ${plural(all, 'wallet')} drifted (${share}%): ` +
+    `${count(drifted, 'user')} of ${count(all, 'wallet')} drifted (${share}%): ` +
     'so many at once have one cause; trueup explain, trueup doctor';
   const signature = repaired > 0 ? runId : String(drifted);
   return opened('many_drifted', message, signature, { drifted, wallets: all });
@@ -133,7 +134,7 @@ function manyDrifted(summary: ReconcileSummary, facts: RunFacts): Verdict {
 
 function failed({ errors, exitStatus, incomplete: reason }: ReconcileSummary): Verdict {
   if (exitStatus !== 1) return reason === null ? isWell('run_failed') : UNKNOWN;
-  const message = `${plural(errors, 'wallet')} could not be repaired: the database refused it`;
+  const message = `${count(errors, 'wallet')} could not be repaired: the database refused it`;
   return opened('run_failed', message, `errors ${String(errors)}`, { errors });
 }
 
@@ -190,10 +191,10 @@ export function waiting({ findings }: Pick<RunFacts, 'findings'>): Verdict {
 
 const WAITING = {
   critical: (wallets: number): string =>
-    `${plural(wallets, 'wallet')}: the ledger's sum is below zero and overdraft is not allowed; ` +
+    `${count(wallets, 'wallet')}: the ledger's sum is below zero and overdraft is not allowed; ` +
     'what is not frozen can still be spent',
   review: (wallets: number): string =>
-    `${plural(wallets, 'wallet')} drifted by more than a run repairs by itself: trueup runs approve`,
+    `${count(wallets, 'wallet')} drifted by more than a run repairs by itself: trueup runs approve`,
 };
 
 /** What can be said at any time, from the clock of the database. */
@@ -237,9 +238,5 @@ function unverified({ oldestUnverified }: ClockFacts, cycle: number): Verdict {
 }
 
 function inHours(seconds: number): string {
-  return plural(Math.round(seconds / 3600), 'hour');
-}
-
-function plural(count: number, word: string): string {
-  return `${String(count)} ${word}${count === 1 ? '' : 's'}`;
+  return count(Math.round(seconds / 3600), 'hour');
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
-import { messageOf } from '../../core/errors.js';
+import { messageOf, type TrueupError } from '../../core/errors.js';
 import type { Database } from '../../postgres/database.js';
-import { isConnectionFailure } from '../../postgres/failures.js';
+import { isConnectionFailure, toTrueupError } from '../../postgres/failures.js';
 import { startRun, type RunRecord } from '../../reconcile/statements.js';
 import { VERSION } from '../../version.js';
 import * as statements from './on-record-statements.js';
@@ -21,7 +21,7 @@ export class OnRecord {
   #session: Database | undefined;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
-  #trouble: unknown;
+  #trouble: TrueupError | undefined;
 
   constructor(database: Database, run: Pick<RunRecord, 'id' | 'kind' | 'options' | 'ledger'>) {
     this.#database = database;
@@ -85,7 +85,7 @@ export class OnRecord {
       await session.query(statements.beat(this.#run.id));
     } catch (error) {
       // Without a connection nobody is told anything; the work itself meets the same trouble.
-      if (!isConnectionFailure(error)) this.#trouble = error;
+      if (!isConnectionFailure(error)) this.#trouble = toTrueupError(error);
     }
     if (this.#session !== undefined && this.#trouble === undefined) this.#schedule(session);
   }

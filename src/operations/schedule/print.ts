@@ -67,7 +67,7 @@ function printCron(schedule: Schedule, { program, folder, flags }: PrintedRun): 
     `exec ${command} >/dev/null`;
   return `# /etc/cron.d/trueup: one unattended reconcile at "${schedule.expression}", ${schedule.timeZone}.
 #
-# ${ENVIRONMENT_FILE} (mode 0600) holds lines as a shell reads them:
+# ${ENVIRONMENT_FILE} (mode 0600, owned by the user trueup) holds lines as a shell reads them:
 #   DATABASE_URL='postgres://...'
 #   TRUEUP_ALERT_WEBHOOK='https://...'
 #
