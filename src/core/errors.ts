@@ -39,7 +39,8 @@ export const ERROR_MEANINGS = {
   run_lost: 'Another process has taken this run over, or ended it.',
   run_not_found: 'There is no such run of this ledger.',
   run_not_resumable: 'The run has finished, or is under way: there is nothing to resume.',
-  run_not_running: 'The run is not under way, or of a kind that does not listen (approve, apply, undo).',
+  run_not_running:
+    'The run is not under way, or of a kind that does not listen (approve, apply, undo).',
   run_under_way: 'Another run over this ledger is under way.',
   schema_missing: 'The tables of Trueup are not in this database yet.',
   schema_newer: 'The database was migrated by a newer Trueup than this one.',
