@@ -106,7 +106,7 @@ export function repairLocked(
   return {
     text: `WITH found AS MATERIALIZED (
   SELECT c.*, ${held} AS held, '{' || concat_ws(',', ${changes(mapping)}) || '}' AS changes
-    FROM (${comparison(mapping, { kind: 'ids' }, { chain: false, rows: true })}) AS c
+    FROM (${comparison(mapping, { kind: 'ids' }, { chain: false, rows: true })} OFFSET 0) AS c
    WHERE c.wallet_exists AND ${freezing ? `(${differ} OR ${isCritical})` : differ} LIMIT ${most}
 ), repairable AS MATERIALIZED (
   SELECT c.* FROM found AS c WHERE NOT c.held AND ${differ} AND NOT (${isWithoutHistory(mapping)}) LIMIT ${most}
