@@ -8,6 +8,15 @@ export type Part = 'wallet' | 'profile';
 /** What a cache holds. `balanceAfter` is the running balance that entries carry. */
 export type Field = 'balance' | 'lifetimeEarnings' | 'pendingBalance' | 'balanceAfter';
 
+/** Every cache that the ledger decides, and that a repair can write. */
+export const CACHES = [
+  ['wallet', 'balance'],
+  ['wallet', 'lifetimeEarnings'],
+  ['wallet', 'pendingBalance'],
+  ['profile', 'balance'],
+  ['profile', 'lifetimeEarnings'],
+] as const satisfies readonly (readonly [Part, Field])[];
+
 /** One cache beside what the ledger says, both as canonical decimal text. */
 export interface CacheComparison {
   readonly part: Part;

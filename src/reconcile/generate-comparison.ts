@@ -1,3 +1,4 @@
+import { CACHES } from '../core/comparison.js';
 import type { Field, Part } from '../core/drift.js';
 import { shownProfile } from '../mapping/expressions.js';
 import type { Column, Kind, ResolvedMapping } from '../mapping/model.js';
@@ -21,32 +22,26 @@ export interface ComparedCache {
 
 /** Every cache of the mapping that the ledger decides. */
 export function comparedCaches(mapping: ResolvedMapping): ComparedCache[] {
-  const { wallet, profile } = mapping;
-  const all: { part: Part; field: Field; name: string; column: Column | undefined }[] = [
-    { part: 'wallet', field: 'balance', name: 'wallet_balance', column: wallet.balance },
-    {
-      part: 'wallet',
-      field: 'lifetimeEarnings',
-      name: 'wallet_earnings',
-      column: wallet.lifetimeEarnings,
-    },
-    {
-      part: 'wallet',
-      field: 'pendingBalance',
-      name: 'wallet_pending',
-      column: mapping.holdsKept ? wallet.pendingBalance : undefined,
-    },
-    { part: 'profile', field: 'balance', name: 'profile_balance', column: profile?.balance },
-    {
-      part: 'profile',
-      field: 'lifetimeEarnings',
-      name: 'profile_earnings',
-      column: profile?.lifetimeEarnings,
-    },
-  ];
-  return all.flatMap(({ column, ...cache }) =>
-    column === undefined ? [] : [{ ...cache, column, truth: TRUTHS[cache.field] }],
-  );
+  return CACHES.flatMap((cache) => {
+    const [part, field] = cache;
+    const column = columnOf(mapping, cache);
+    if (column === undefined) return [];
+    return [{ part, field, name: `${part}_${NAMES[field]}`, column, truth: TRUTHS[field] }];
+  });
+}
+
+const NAMES = {
+  balance: 'balance',
+  lifetimeEarnings: 'earnings',
+  pendingBalance: 'pending',
+} as const;
+
+function columnOf(
+  { wallet, profile, holdsKept }: ResolvedMapping,
+  [part, field]: (typeof CACHES)[number],
+): Column | undefined {
+  if (part === 'profile') return profile?.[field];
+  return field === 'pendingBalance' && !holdsKept ? undefined : wallet[field];
 }
 
 const TRUTHS: Readonly<Record<Field, ComparedCache['truth']>> = {

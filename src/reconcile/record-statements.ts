@@ -1,3 +1,4 @@
+import { CACHES, type Field } from '../core/comparison.js';
 import type { Statement } from '../postgres/database.js';
 import type { Checkpoint, Progress } from './checkpoint.js';
 import { keepSuspects, suspectColumns, type SuspectRecord } from './survey-statements.js';
@@ -209,40 +210,53 @@ export interface CountsRow {
   readonly leftWrong: boolean;
 }
 
+/** Whether a repair (alias p) changed this field of the wallet or of its profile. */
+const changed = (field: Field): string => `p.changes ?| '{wallet.${field},profile.${field}}'`;
+
+/** How many caches it changed. Asking for each is three times as fast as counting what is there. */
+const CHANGED_CACHES = CACHES.map(([part, field]) => `(p.changes ? '${part}.${field}')::int`).join(
+  ' + ',
+);
+
 /**
  * Counts a run from its records, not from memory: a batch that was done twice, or by two processes, counts
- * once. Repairs of a run lie together in time, which their index knows.
+ * once. Repairs of a run lie together in time, which their index knows. There is one of a wallet, so they are
+ * counted in one pass; only users of whom something was found besides are looked up.
  */
 export function countsOf(runId: string): Statement {
   return {
-    text: `WITH repaired AS MATERIALIZED (
-  SELECT p.wallet_id, (SELECT count(*) FROM jsonb_object_keys(p.changes)) AS caches,
-         p.changes ?| '{wallet.balance,profile.balance}' AS balance,
-         p.changes ?| '{wallet.lifetimeEarnings,profile.lifetimeEarnings}' AS earnings
-    FROM trueup.repairs AS p
+    text: `WITH ours AS NOT MATERIALIZED (
+  SELECT p.* FROM trueup.repairs AS p
    WHERE p.run_id = $1 AND p.repaired_at >= (SELECT r.started_at FROM trueup.runs AS r WHERE r.id = $1)
+), repaired AS MATERIALIZED (
+  SELECT count(*) AS users, coalesce(sum(${CHANGED_CACHES}), 0) AS caches,
+         count(*) FILTER (WHERE ${changed('balance')}) AS balance,
+         count(*) FILTER (WHERE ${changed('lifetimeEarnings')}) AS earnings
+    FROM ours AS p
 ), others AS MATERIALIZED (
   SELECT f.* FROM trueup.findings AS f WHERE f.run_id = $1
-), users AS (
-  SELECT bool_or(u.balance) AS balance, bool_or(u.earnings) AS earnings
-    FROM (SELECT p.wallet_id, NULL AS profile_id, p.balance, p.earnings FROM repaired AS p
-          UNION ALL
-          SELECT f.wallet_id, CASE WHEN f.wallet_id IS NULL THEN f.profile_id END,
-                 f.field = 'balance', f.field = 'lifetimeEarnings'
-            FROM others AS f WHERE f.part IS NOT NULL) AS u
-   GROUP BY u.wallet_id, u.profile_id
-), repairs AS (SELECT coalesce(sum(p.caches), 0) AS caches FROM repaired AS p)
-SELECT (SELECT count(*) FROM users)::text AS drifted,
-       (SELECT count(*) FROM users AS u WHERE u.balance)::text AS "balanceDrifts",
-       (SELECT count(*) FROM users AS u WHERE u.earnings)::text AS "earningsDrifts",
-       ((SELECT p.caches FROM repairs AS p) + count(*) FILTER (WHERE f.part IS NOT NULL))::text AS findings,
-       (SELECT p.caches FROM repairs AS p)::text AS repaired,
-       count(*) FILTER (WHERE f.state = 'skipped')::text AS skipped,
-       count(*) FILTER (WHERE f.state = 'failed')::text AS errors,
-       count(*) FILTER (WHERE f.state = 'review')::text AS review,
-       count(*) FILTER (WHERE f.state = 'critical')::text AS critical,
-       coalesce(bool_or(f.state <> 'critical' AND f.part IS NULL OR f.field <> 'balanceAfter' AND f.cause <> 'no_history'), false) AS "leftWrong"
-  FROM others AS f`,
+), users AS MATERIALIZED (
+  SELECT f.wallet_id, bool_or(f.field = 'balance') AS balance, bool_or(f.field = 'lifetimeEarnings') AS earnings
+    FROM others AS f WHERE f.part IS NOT NULL
+   GROUP BY f.wallet_id, CASE WHEN f.wallet_id IS NULL THEN f.profile_id END
+), besides AS (
+  SELECT count(*) FILTER (WHERE p.wallet_id IS NULL) AS users,
+         count(*) FILTER (WHERE u.balance AND (${changed('balance')}) IS NOT TRUE) AS balance,
+         count(*) FILTER (WHERE u.earnings AND (${changed('lifetimeEarnings')}) IS NOT TRUE) AS earnings
+    FROM users AS u LEFT JOIN ours AS p USING (wallet_id)
+)
+SELECT (r.users + b.users)::text AS drifted, (r.balance + b.balance)::text AS "balanceDrifts",
+       (r.earnings + b.earnings)::text AS "earningsDrifts", (r.caches + o.findings)::text AS findings,
+       r.caches::text AS repaired, o.skipped::text, o.errors::text, o.review::text, o.critical::text, o."leftWrong"
+  FROM repaired AS r, besides AS b,
+       (SELECT count(*) FILTER (WHERE f.part IS NOT NULL) AS findings,
+               count(*) FILTER (WHERE f.state = 'skipped') AS skipped,
+               count(*) FILTER (WHERE f.state = 'failed') AS errors,
+               count(*) FILTER (WHERE f.state = 'review') AS review,
+               count(*) FILTER (WHERE f.state = 'critical') AS critical,
+               coalesce(bool_or(f.state <> 'critical' AND f.part IS NULL
+                                OR f.field <> 'balanceAfter' AND f.cause <> 'no_history'), false) AS "leftWrong"
+          FROM others AS f) AS o`,
     values: [runId],
   };
 }
