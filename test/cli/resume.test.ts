@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { runTrueup, startTrueup } from '../support/cli.js';
-import { createDatabase } from '../support/database.js';
+import { createDatabase, WAITING } from '../support/database.js';
 import { Drifted } from '../support/drifted.js';
 import { build } from '../support/program.js';
 import { STACK_TRACE, temporaryFolder, writeConfig } from './fixture.js';
@@ -34,11 +34,7 @@ async function waiting(flags: readonly string[] = []): Promise<{
   onTestFinished(() => lock.query('ROLLBACK').then(() => undefined));
   await lock.query('BEGIN; SELECT FROM app.wallet WHERE id = 7 FOR UPDATE');
   const run = startTrueup([...ALL, ...flags], program);
-  await expect
-    .poll(() => db.value(`SELECT count(*)::text FROM pg_locks WHERE NOT granted`), {
-      timeout: 20_000,
-    })
-    .not.toBe('0');
+  await expect.poll(() => db.rows(WAITING), { timeout: 20_000 }).not.toEqual([]);
   return { run, release: () => lock.query('ROLLBACK') };
 }
 

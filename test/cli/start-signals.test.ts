@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { countingPort, runTrueup, startTrueup } from '../support/cli.js';
-import { createDatabase } from '../support/database.js';
+import { createDatabase, WAITING } from '../support/database.js';
 import { makeFolder } from '../support/folder.js';
 import { Proxy } from '../support/proxy.js';
 import { OWN_MAPPING } from '../../src/index.js';
@@ -60,7 +60,7 @@ describe('a signal', () => {
   test('in the middle of a run lets it finish its batch, and the next process goes on', async () => {
     const gate = await drifted(6);
     const one = startTrueup([...JSON_LOG, '--batch-size', '1'], { databaseUrl: db.url });
-    await appears('SELECT FROM pg_locks WHERE NOT granted');
+    await appears(WAITING);
     one.child.kill('SIGTERM');
     await one.saw('stderr', event('stopping'));
     await gate.open();
@@ -87,7 +87,7 @@ describe('a signal', () => {
   test('and a second one ends it at once', async () => {
     const gate = await drifted(6);
     const one = startTrueup([...JSON_LOG, '--batch-size', '1'], { databaseUrl: db.url });
-    await appears('SELECT FROM pg_locks WHERE NOT granted');
+    await appears(WAITING);
     one.child.kill('SIGTERM');
     await one.saw('stderr', 'once more stops at once');
     one.child.kill('SIGTERM');

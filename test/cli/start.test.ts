@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { startTrueup, runTrueup, type RunningCli } from '../support/cli.js';
-import { createDatabase } from '../support/database.js';
+import { createDatabase, WAITING } from '../support/database.js';
 import { createEconomy, caches, truth } from '../support/economy.js';
 import { Receiver, status } from '../operations/receiver.js';
 import { STACK_TRACE, temporaryFolder, writeConfig } from './fixture.js';
@@ -172,7 +172,7 @@ describe('a process that is killed in the middle', () => {
       `SELECT FROM trueup.schedule_slots WHERE ledger = $1 AND finished_at IS NULL AND run_id IS NOT NULL`,
       [ledger],
     );
-    await appears(`SELECT FROM pg_locks WHERE NOT granted`);
+    await appears(WAITING);
     first.child.kill('SIGKILL');
     expect((await first.ended).status).toBe(null);
     // Half a minute later, as far as anybody can see.

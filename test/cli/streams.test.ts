@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { runTrueup, startTrueup } from '../support/cli.js';
-import { createDatabase } from '../support/database.js';
+import { createDatabase, WAITING } from '../support/database.js';
 import { caches, createEconomy, truth, type Economy } from '../support/economy.js';
 import { STACK_TRACE, temporaryFolder, writeConfig } from './fixture.js';
 
@@ -101,9 +101,7 @@ describe('a signal', () => {
     const { economy, config, open } = await gatedEconomy();
     const run = startTrueup([...SLOWLY, '--json', '--config', config], { databaseUrl: db.url });
     await run.saw('stdout', `"userId":"${String(FREE)}"`);
-    await expect
-      .poll(() => db.value(`SELECT count(*)::text FROM pg_locks WHERE NOT granted`))
-      .not.toBe('0');
+    await expect.poll(() => db.rows(WAITING)).not.toEqual([]);
     run.child.kill('SIGINT');
     await run.saw('stderr', 'once more stops at once');
     run.child.kill('SIGINT');

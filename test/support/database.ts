@@ -16,6 +16,9 @@ export const WRITER = { options: '-c trueup.writer=trueup' } as const;
  */
 export const AS_ON_DISK = { options: '-c commit_delay=8000 -c commit_siblings=0' } as const;
 
+/** Who waits for a lock in this database: other tests use the same server. */
+export const WAITING = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+
 /** A database of one test file. It is dropped after the file; a connection left open fails it. */
 export class TestDatabase {
   readonly name: string;
