@@ -113,9 +113,12 @@ const COUNTED = [
   ['left', 'left'],
 ] as const;
 
-function countsOf({ counts }: Run): string {
-  const parts = COUNTED.flatMap(([name, words]) =>
-    typeof counts[name] === 'number' ? [`${count(counts[name])} ${words}`] : [],
+function countsOf({ counts, state }: Run): string {
+  // A run that a rail stops has only seen who drifted.
+  const unexplained = state === 'stopped' && counts['findings'] === 0;
+  const parts = COUNTED.filter(([name]) => !(unexplained && name === 'findings')).flatMap(
+    ([name, words]) =>
+      typeof counts[name] === 'number' ? [`${count(counts[name])} ${words}`] : [],
   );
   return parts.length === 0 ? 'none yet' : parts.join(', ');
 }

@@ -90,7 +90,9 @@ function runLines(run: StatusRun | null): [string, ...string[]] {
   ];
   if (run.counts !== null) {
     const { checked, drifted, findings, repaired, skipped, errors } = run.counts;
-    const numbers = { checked, drifted, findings, repaired, skipped, errors };
+    // A run that a rail stops has only seen who drifted.
+    const found = run.state === 'stopped' && findings === 0 ? {} : { findings };
+    const numbers = { checked, drifted, ...found, repaired, skipped, errors };
     lines.push(
       Object.entries(numbers)
         .map(([name, number]) => `${name} ${grouped(String(number))}`)

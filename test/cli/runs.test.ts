@@ -172,6 +172,8 @@ describe('a run that a rail has stopped', () => {
     const shown = await trueup('runs', 'show');
     expect(said.exec(shown.stdout)?.[1]).toBe(command);
     expect(shown.stdout).not.toContain('goes on with it');
+    expect(shown.stdout).toMatch(/^ {2}counts +6 checked, 3 users drifted, 0 repaired/m);
+    expect((await trueup('status')).stdout).toMatch(/checked 6 {2}drifted 3 {2}repaired 0/);
     // It does what it says.
     const [, ...words] = command.split(' ');
     expect((await runTrueup(words, { databaseUrl: db.url })).status).toBe(0);
